@@ -1,0 +1,17 @@
+"""Which night is which: a night is named by its day and ends at 23:30 UTC of that day."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+
+NIGHT_TIME: Final = time(23, 30)
+
+
+def cutoff_of(night: date) -> datetime:
+    """The moment after which nothing may be known to the night: 23:30 UTC of its day."""
+    return datetime.combine(night, NIGHT_TIME, UTC)
+
+
+def last_due_night(now: datetime) -> date:
+    """The latest night whose cutoff has passed."""
+    today = now.astimezone(UTC).date()
+    return today if now >= cutoff_of(today) else today - timedelta(days=1)

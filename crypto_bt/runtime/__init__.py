@@ -1,0 +1,1 @@
+"""Homes and processes: where state lives, what is started, what is locked."""

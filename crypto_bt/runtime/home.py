@@ -1,0 +1,132 @@
+"""A home: the folder that holds all state of one installation.
+
+::
+
+    .env            settings of this home (Dagster reads it, because it is started in this folder)
+    dagster/        DAGSTER_HOME: dagster.yaml, runs, schedule toggles
+    store/          market data snapshots
+    results/        nights: trades, curves, metrics, reports
+    market.json     which loopback market this home belongs to (demo homes only)
+    home.lock       held by whoever writes market data
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import filelock
+
+from crypto_bt.core.errors import UsageError
+
+DAGSTER_YAML: Final = """\
+# Written by set-up. Dagster's own settings for this home.
+telemetry: {enabled: false}
+nux: {enabled: false}
+concurrency:
+  runs:
+    max_concurrent_runs: 2
+    tag_concurrency_limits:
+      # One writer of market data at a time: a second one waits in the queue.
+      - {key: crypto_bt/writes_market, value: "yes", limit: 1}
+run_monitoring: {enabled: true, poll_interval_seconds: 30, start_timeout_seconds: 300}
+run_retries: {enabled: true, max_retries: 2, retry_on_asset_or_op_failure: false}
+retention:
+  schedule: {purge_after_days: 90}
+  sensor: {purge_after_days: {skipped: 7, failure: 30, success: 30, started: 30}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Paths inside a home; nothing is created until :meth:`prepare`."""
+
+    root: Path
+
+    @property
+    def env_file(self) -> Path:
+        """The home's settings."""
+        return self.root / ".env"
+
+    @property
+    def dagster(self) -> Path:
+        """Dagster's home."""
+        return self.root / "dagster"
+
+    @property
+    def store(self) -> Path:
+        """The market store."""
+        return self.root / "store"
+
+    @property
+    def results(self) -> Path:
+        """The results of the nights."""
+        return self.root / "results"
+
+    @property
+    def market_file(self) -> Path:
+        """The loopback market that this home was made with."""
+        return self.root / "market.json"
+
+    def prepare(self, example: str, values: Mapping[str, str]) -> None:
+        """Create the folders, ``.env`` and ``dagster.yaml``; safe to repeat.
+
+        ``example`` is the text of ``.env.example``; each of ``values`` becomes a live line. An existing
+        ``.env`` keeps what a person changed: only the lines of ``values`` are set anew.
+        Raises UsageError when the folder cannot be written.
+        """
+        try:
+            for folder in (self.root, self.dagster, self.store, self.results):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            text = self.env_file.read_text() if self.env_file.exists() else example
+            _replace(self.env_file, with_values(text, values))
+            if not (self.dagster / "dagster.yaml").exists():
+                _replace(self.dagster / "dagster.yaml", DAGSTER_YAML)
+        except OSError as error:
+            raise UsageError(
+                f"The home {self.root} cannot be written: {error.strerror}.",
+                "Choose another with --home DIR.",
+            ) from error
+
+    @contextmanager
+    def writing(self, who: str, patience: float = 0) -> Iterator[None]:
+        """Hold the home's lock; raises UsageError when another still holds it after ``patience`` seconds."""
+        lock = filelock.FileLock(self.root / "home.lock", mode=0o600)
+        holder = self.root / "home.lock.holder"
+        try:
+            lock.acquire(timeout=patience)
+        except filelock.Timeout:
+            other = holder.read_text() if holder.exists() else "another process"
+            raise UsageError(
+                f"{self.root} is in use by {other}.", "Wait until it has ended, or use another --home."
+            ) from None
+        try:
+            holder.write_text(f"{who} (process {os.getpid()})")
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+            lock.release()
+
+
+def with_values(text: str, values: Mapping[str, str]) -> str:
+    """``text`` of an ``.env`` with each key of ``values`` set on its own (un-commented) line."""
+    lines, left = [], dict(values)
+    for line in text.splitlines():
+        key = line.lstrip("#").partition("=")[0].strip()
+        lines.append(_line(key, left.pop(key)) if "=" in line and key in left else line)
+    lines += [_line(key, value) for key, value in left.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _line(key: str, value: str) -> str:
+    quoted = f"'{value}'" if any(mark in value for mark in ' #$"') else value
+    return f"{key}={quoted}"
+
+
+def _replace(path: Path, text: str) -> None:
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(text)
+    fresh.chmod(0o600)
+    fresh.replace(path)

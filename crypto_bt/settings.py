@@ -1,0 +1,188 @@
+"""Every setting of crypto_bt: typed, documented, frozen.
+
+Read by ``defs``, ``cli``, ``definitions`` and ``night`` alone; all other rooms get values as arguments.
+A home's ``.env`` holds them (written from ``.env.example``, all commented out). A line uncommented there
+wins over the caller's environment, because Dagster lays that file over its environment and both must
+see the same. A wrong setting is refused with its name, value and what is allowed, all at once.
+"""
+
+import difflib
+import os
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from crypto_bt.core.errors import SettingsError, UsageError
+from crypto_bt.core.market import parse_symbol
+from crypto_bt.core.universe import UNIVERSE
+
+#: Keys that may stand in a home's ``.env`` though they are Dagster's, not ours.
+FOREIGN_KEYS: Final = frozenset({"DAGSTER_HOME"})
+
+
+class Settings(BaseSettings):
+    """The settings, as read from the environment and the home's ``.env``."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=True, env_ignore_empty=True)
+
+    CRYPTO_BT_HOME: Path = Field(
+        default=Path("data/live"), description="Folder that holds all state: store, results, Dagster's home."
+    )
+    EXCHANGE_URL: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s/?#@]+)?$",
+        description="Base address of the exchange, such as http://127.0.0.1:8790; empty: Binance itself.",
+    )
+    SYMBOLS: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=UNIVERSE,
+        min_length=1,
+        description="Symbols to follow, separated by commas; empty: the 60 of crypto_bt/core/universe.py.",
+    )
+    HISTORY_START: date | None = Field(
+        default=None, description="First day whose absence counts as missing; empty: the first stored day."
+    )
+    FIXED_NOW: datetime | None = Field(
+        default=None,
+        description="UTC moment at which this home's clock stands (recorded markets); empty: wall clock.",
+    )
+    QUALITY_LOOKBACK_DAYS: int = Field(
+        default=30, ge=1, le=3650, description="Days over which a symbol must be whole."
+    )
+    COVERAGE_MINIMUM: float = Field(
+        default=0.95,
+        gt=0,
+        lt=1,
+        description="Share of whole symbols that must be exceeded for a night to run.",
+    )
+    WEIGHT_SHARE_SCHEDULED: float = Field(
+        default=0.2, gt=0, le=1, description="Share of the exchange's request weight for scheduled updates."
+    )
+    WEIGHT_SHARE_BACKFILL: float = Field(
+        default=0.5, gt=0, le=1, description="Share of the exchange's request weight for backfills."
+    )
+    STRATEGIES: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Strategies of the nightly backtest, separated by commas; empty: all."
+    )
+    COMMISSION_BPS: float = Field(
+        default=5.0, ge=0, le=1000, description="Commission per fill in basis points of its notional."
+    )
+    SLIPPAGE_BPS: float = Field(
+        default=2.0, ge=0, le=1000, description="Slippage per market fill in basis points of its price."
+    )
+    NIGHT_TIMEOUT_MINUTES: int = Field(
+        default=120, ge=1, le=1440, description="Minutes after which a nightly backtest is stopped."
+    )
+    BINANCE_API_KEY: SecretStr | None = Field(
+        default=None, description="Must stay empty: no exchange key is needed, and none is accepted."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The home's ``.env`` before the environment, as Dagster does it."""
+        return init_settings, dotenv_settings, env_settings
+
+    @field_validator("SYMBOLS", "STRATEGIES", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("SYMBOLS")
+    @classmethod
+    def _symbols(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            symbols = tuple(parse_symbol(symbol) for symbol in value)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+        twice = sorted({symbol for symbol in symbols if symbols.count(symbol) > 1})
+        if twice:
+            raise ValueError(f"named twice: {', '.join(twice)}")
+        return symbols
+
+    @field_validator("FIXED_NOW")
+    @classmethod
+    def _utc(cls, value: datetime | None) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+    @field_validator("BINANCE_API_KEY")
+    @classmethod
+    def _no_key(cls, value: SecretStr | None) -> None:
+        if value is not None and value.get_secret_value():
+            raise ValueError("an exchange key is set; remove it, market data needs none")
+
+    @property
+    def history_start(self) -> datetime | None:
+        """HISTORY_START as a UTC moment."""
+        return datetime.combine(self.HISTORY_START, time(), UTC) if self.HISTORY_START else None
+
+
+def load_settings(home: Path | None = None) -> Settings:
+    """Read the settings of ``home`` (default: CRYPTO_BT_HOME, else ``data/live``).
+
+    Raises SettingsError naming every wrong setting with its value and what is allowed.
+    """
+    home = home or Path(os.environ.get("CRYPTO_BT_HOME") or Settings.model_fields["CRYPTO_BT_HOME"].default)
+    env_file = home / ".env"
+    wrong = _unknown_keys(env_file)
+    given: dict[str, Any] = {"CRYPTO_BT_HOME": home.resolve(), "_env_file": env_file}
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        wrong += [_explain(detail) for detail in error.errors(include_url=False)]
+    if wrong:
+        raise SettingsError(
+            f"{len(wrong)} wrong setting{'s' if len(wrong) > 1 else ''}:\n  " + "\n  ".join(wrong),
+            f"\nCorrect them in {env_file} or in the environment; .env.example lists all.",
+        )
+    return settings
+
+
+def _unknown_keys(env_file: Path) -> list[str]:
+    known = set(Settings.model_fields)
+    found = dotenv_values(env_file) if env_file.is_file() else {}
+    wrong = []
+    for key in found.keys() - known - FOREIGN_KEYS:
+        close = difflib.get_close_matches(key, known, n=1)
+        wrong.append(f"{key}: there is no such setting." + (f" Did you mean {close[0]}?" if close else ""))
+    return sorted(wrong)
+
+
+def _explain(detail: Any) -> str:
+    name = str(detail["loc"][0]) if detail["loc"] else "settings"
+    known = Settings.model_fields.get(name)
+    secret = known is not None and "SecretStr" in str(known.annotation)
+    seen = "(hidden)" if secret else repr(detail["input"])
+    about = f" {known.description}" if known is not None and known.description else ""
+    message = str(detail["msg"]).removeprefix("Value error, ").rstrip(".")
+    return f"{name}={seen}: {message}.{about}"
+
+
+def render_example() -> str:
+    """The text of ``.env.example``: every setting with its meaning and default, commented out."""
+    lines = [
+        "# Settings of crypto_bt. Copied to each home's .env by set-up; uncomment what you change.",
+        "# A line uncommented here wins over the environment.",
+    ]
+    for name, known in Settings.model_fields.items():
+        lines += ["", f"# {known.description}", f"#{name}={_default_text(known.default)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _default_text(default: object) -> str:
+    if default is None or default is UNIVERSE or default == ():
+        return ""
+    return str(default)
