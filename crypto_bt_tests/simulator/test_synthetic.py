@@ -1,0 +1,137 @@
+"""The synthetic market's rows: a pure function of seed, symbol and time."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crypto_bt.core.market import Timeframe, to_milliseconds
+from crypto_bt.simulator.listings import listing_of
+from crypto_bt.simulator.market import Window
+from crypto_bt_tests.simulator.calls import NOW, SYMBOLS, market_at
+
+HOUR = 3_600_000
+LATE = market_at(datetime(2026, 11, 1, tzinfo=UTC))
+MOMENTS = st.integers(0, 330 * 86_400_000).map(
+    lambda passed: datetime(2025, 12, 1, tzinfo=UTC) + timedelta(milliseconds=passed)
+)
+
+
+def everything(start=None, end=None):
+    return Window(start, end, 1_000_000)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    now=MOMENTS,
+    symbol=st.sampled_from(SYMBOLS),
+    timeframe=st.sampled_from(Timeframe),
+    back=st.integers(1, 60 * 24),
+    limit=st.integers(1, 400),
+)
+def test_candles_asked_at_any_time_in_any_window_are_the_same(now, symbol, timeframe, back, limit):
+    start = to_milliseconds(now) - back * HOUR
+    market = market_at(now)
+    rows = market.candles(symbol, timeframe, Window(start, None, limit))
+    closed = [row for row in rows if row[6] < to_milliseconds(now)]
+    later = LATE.candles(symbol, timeframe, Window(start, None, limit))
+
+    assert closed == later[: len(closed)]
+    assert len(rows) - len(closed) <= 1
+    assert (
+        market.mark_prices(symbol, timeframe, Window(start, None, limit))[: len(closed)]
+        == (LATE.mark_prices(symbol, timeframe, Window(start, None, limit))[: len(closed)])
+    )
+    for row, final in zip(rows[len(closed) :], later[len(closed) :], strict=False):
+        assert row[:2] == final[:2]
+        assert Decimal(row[5]) < Decimal(final[5])
+
+
+@settings(max_examples=30, deadline=None)
+@given(now=MOMENTS, symbol=st.sampled_from(SYMBOLS), back=st.integers(1, 200))
+def test_funding_asked_at_any_time_is_the_same(now, symbol, back):
+    start, end = to_milliseconds(now) - back * HOUR, to_milliseconds(now)
+    rows = market_at(now).funding(symbol, everything(start))
+
+    assert rows == LATE.funding(symbol, everything(start, end))
+    assert all(start <= row["fundingTime"] <= end for row in rows)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    now=MOMENTS,
+    symbol=st.sampled_from(SYMBOLS),
+    timeframe=st.sampled_from([Timeframe.H4, Timeframe.D1]),
+    mark=st.booleans(),
+)
+def test_long_candles_equal_their_hours_to_the_last_digit(now, symbol, timeframe, mark):
+    market = market_at(now)
+    ask = market.mark_prices if mark else market.candles
+    for row in ask(symbol, timeframe, Window(None, None, 5)):
+        hours = ask(symbol, Timeframe.H1, everything(row[0], row[6]))
+        assert row[1] == hours[0][1]
+        assert Decimal(row[2]) == max(Decimal(hour[2]) for hour in hours)
+        assert Decimal(row[3]) == min(Decimal(hour[3]) for hour in hours)
+        assert row[4] == hours[-1][4]
+        for column in (5, 7, 8, 9, 10):
+            assert Decimal(row[column]) == sum(Decimal(hour[column]) for hour in hours), column
+
+
+def test_candles_latest_without_start_and_first_with_one():
+    market = market_at()
+    latest = market.candles("BTCUSDT", Timeframe.H1, Window(None, None, 3))
+    first = market.candles("BTCUSDT", Timeframe.H1, Window(0, None, 3))
+
+    now = to_milliseconds(NOW)
+    assert [row[0] for row in latest] == [
+        now // HOUR * HOUR - 2 * HOUR,
+        now // HOUR * HOUR - HOUR,
+        now // HOUR * HOUR,
+    ]
+    assert first[0][0] == to_milliseconds(listing_of("BTCUSDT").onboard)
+
+
+def test_candles_have_plausible_parts():
+    for symbol in SYMBOLS:
+        for row in LATE.candles(symbol, Timeframe.H1, Window(None, None, 1000)):
+            opened, high, low, close, volume, quote = (float(row[column]) for column in (1, 2, 3, 4, 5, 7))
+            assert low <= min(opened, close) <= max(opened, close) <= high
+            assert 0 < float(row[9]) < volume
+            assert low * volume * 0.99 - 1 <= quote <= high * volume * 1.01 + 1
+            assert row[8] >= 1
+
+
+def test_candles_before_the_listing_do_not_exist():
+    onboard = listing_of("XMRUSDT").onboard
+    before = market_at(onboard - timedelta(hours=1))
+
+    assert before.candles("XMRUSDT", Timeframe.H1, everything()) == []
+    assert before.mark_prices("XMRUSDT", Timeframe.D1, everything()) == []
+    assert before.funding("XMRUSDT", everything()) == []
+    statuses = {info.symbol: info.status for info in before.symbols()}
+    assert (statuses["XMRUSDT"], statuses["BTCUSDT"]) == ("PENDING_TRADING", "TRADING")
+
+
+def test_candles_at_the_full_hour_have_no_unfinished_one():
+    now = datetime(2026, 3, 14, tzinfo=UTC)
+    for timeframe in Timeframe:
+        row = market_at(now).candles("BTCUSDT", timeframe, Window(None, None, 1))[0]
+        assert row == LATE.candles("BTCUSDT", timeframe, Window(row[0], None, 1))[0]
+
+
+def test_funding_settles_on_its_slots_with_a_few_ms_of_delay():
+    for symbol in SYMBOLS:
+        every = listing_of(symbol).funding_hours * HOUR
+        rows = LATE.funding(symbol, everything())
+        delays = {row["fundingTime"] % every for row in rows}
+        slots = [row["fundingTime"] // every for row in rows]
+        rates = [float(row["fundingRate"]) for row in rows]
+
+        assert delays <= set(range(18))
+        assert len(delays) > 10
+        assert slots == list(range(slots[0], slots[0] + len(slots)))
+        assert max(map(abs, rates)) <= 0.0075
+        assert 0 < sum(rates) / len(rates) < 0.0003
+        hour = LATE.candles(symbol, Timeframe.H1, Window(slots[-2] * every, None, 1))[0]
+        assert abs(float(rows[-2]["markPrice"]) / float(hour[1]) - 1) < 0.01
