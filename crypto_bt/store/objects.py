@@ -1,0 +1,112 @@
+"""Objects: the rows of one dataset and month as Parquet bytes whose name is their sha256."""
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from crypto_bt.core.datasets import Dataset
+from crypto_bt.core.errors import StoreCorrupt
+from crypto_bt.store.documents import VERIFY, sha256_hex
+from crypto_bt.store.durable import read_bytes, write_atomically
+from crypto_bt.store.market_store import ObjectRef
+
+FOLDER: Final = "objects"
+#: Level 3 is within 6 % of level 9 in size, at half its CPU time (measured on a year of 60 symbols).
+COMPRESSION_LEVEL: Final = 3
+
+
+class ObjectMissing(StoreCorrupt):
+    """An object that a manifest lists is not on disk (it may have been collected with its snapshot)."""
+
+
+def encode(frame: pl.DataFrame) -> bytes:
+    """Parquet bytes that depend on the rows alone: equal frames give equal bytes.
+
+    No column statistics: an object is read whole, so they would never be used.
+    """
+    buffer = io.BytesIO()
+    frame.rechunk().write_parquet(
+        buffer, compression="zstd", compression_level=COMPRESSION_LEVEL, statistics=False
+    )
+    return buffer.getvalue()
+
+
+def object_path(root: Path, sha256: str) -> Path:
+    """Where the object with this checksum lies."""
+    return root / FOLDER / f"{sha256}.parquet"
+
+
+def write_object(root: Path, dataset: Dataset, month: str, frame: pl.DataFrame) -> ObjectRef:
+    """Store ``frame`` (not empty, sorted by key, all of one month) and return its reference.
+
+    The bytes are on disk afterwards; their name is durable after the folder was synced. An object that
+    is there already is left alone, or healed if its bytes are damaged.
+    """
+    data = encode(frame)
+    name = sha256_hex(data)
+    path = object_path(root, name)
+    if not _holds(path, data):
+        write_atomically(path, data, sync=False)
+    first, last = frame.select(first=pl.col(dataset.time).min(), last=pl.col(dataset.time).max()).row(0)
+    return ObjectRef(name, dataset.name, month, frame.height, len(data), first, last)
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return path.stat().st_size == len(data) and path.read_bytes() == data
+    except FileNotFoundError:
+        return False
+
+
+def read_verified(root: Path, ref: ObjectRef) -> bytes:
+    """The bytes of an object, read once and hashed, so that what is parsed is what was verified."""
+    path = object_path(root, ref.sha256)
+    try:
+        data = read_bytes(path)
+    except FileNotFoundError:
+        raise ObjectMissing(f"{path} is missing ({ref.dataset} of {ref.month}).", VERIFY) from None
+    if sha256_hex(data) != ref.sha256:
+        raise StoreCorrupt(
+            f"{path} is corrupt ({ref.dataset} of {ref.month}): its bytes do not match its name.", VERIFY
+        )
+    return data
+
+
+def read_frame(
+    root: Path, refs: Sequence[ObjectRef], dataset: Dataset, columns: Sequence[str] | None = None
+) -> pl.DataFrame:
+    """The rows of ``refs`` one after another, or the dataset's empty frame.
+
+    Raises :class:`StoreCorrupt` for damaged bytes and for an object that is not of the dataset's schema.
+    """
+    wanted = list(dataset.schema) if columns is None else list(columns)
+    if not refs:
+        return dataset.empty().select(wanted)
+    blobs: list[io.BytesIO] = [io.BytesIO(read_verified(root, ref)) for ref in refs]
+    try:
+        frame = pl.read_parquet(blobs, columns=wanted).select(wanted)  # type: ignore[arg-type]
+    except pl.exceptions.PolarsError as error:
+        raise StoreCorrupt(
+            f"The objects of {dataset.name} do not have its columns: {error}.", VERIFY
+        ) from error
+    if dict(frame.schema) != {name: dataset.schema[name] for name in wanted}:
+        raise StoreCorrupt(f"The objects of {dataset.name} do not have its types: {frame.schema}.", VERIFY)
+    return frame
+
+
+def stored(root: Path) -> dict[str, int]:
+    """Size of every object on disk, by sha256."""
+    try:
+        entries = list(os.scandir(root / FOLDER))
+    except FileNotFoundError:
+        return {}
+    suffix = ".parquet"
+    return {
+        entry.name.removesuffix(suffix): entry.stat().st_size
+        for entry in entries
+        if entry.name.endswith(suffix) and not entry.name.startswith(".")
+    }
