@@ -30,7 +30,7 @@ def test_settings_every_field_is_described() -> None:
 def test_load_settings_of_an_empty_home_gives_the_defaults(tmp_path: Path) -> None:
     settings = load_settings(tmp_path)
     assert settings.SYMBOLS == UNIVERSE
-    assert settings.CRYPTO_BT_HOME == tmp_path
+    assert tmp_path == settings.CRYPTO_BT_HOME
     assert settings.WEIGHT_SHARE_SCHEDULED == 0.2
 
 
@@ -82,7 +82,7 @@ def test_load_settings_exchange_key_is_refused_and_not_repeated(
 
 def test_load_settings_fixed_now_is_utc(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("FIXED_NOW=2025-12-01T01:00:00+01:00\n")
-    assert load_settings(tmp_path).FIXED_NOW == datetime(2025, 12, 1, tzinfo=UTC)
+    assert datetime(2025, 12, 1, tzinfo=UTC) == load_settings(tmp_path).FIXED_NOW
 
 
 def test_load_settings_symbol_named_twice_is_refused(tmp_path: Path) -> None:

@@ -122,17 +122,18 @@ def continuity(timeframe: Timeframe, gaps: Sequence[Gap], now: datetime, lookbac
     )
 
 
-def ohlc_sanity(timeframe: Timeframe, frame: pl.DataFrame) -> Verdict:
+def ohlc_sanity(timeframe: Timeframe, frame: pl.DataFrame, now: datetime) -> Verdict:
     """Stored candles obey low <= open, close <= high, prices above 0, volume >= 0, none missing."""
     o, h, low, c, v = (pl.col(name) for name in ("open", "high", "low", "close", "volume"))
     sane = (low > 0) & (low <= pl.min_horizontal(o, c)) & (h >= pl.max_horizontal(o, c)) & (v >= 0)
-    bad = frame.filter(~(sane & h.is_finite()).fill_null(False))
+    finite = pl.all_horizontal(pl.col("open", "high", "low", "close", "volume").is_finite())
+    bad = frame.filter(~(sane & finite).fill_null(False))
     rows = [f"{s} {t:%Y-%m-%d %H:%M}" for s, t in bad.select("symbol", "open_time").iter_rows()]
     what = f"{frame.height} stored {timeframe} candles, {len(rows)} impossible."
     return Verdict(
         not rows,
         f"{what} {_some(rows)}." if rows else what,
-        mend="crypto-bt data verify; then crypto-bt data backfill for the days named",
+        mend=backfill_command(timeframe, bad["open_time"].min(), now) if rows else "",  # type: ignore[arg-type]
         figures={"rows": frame.height, "impossible": len(rows)},
     )
 

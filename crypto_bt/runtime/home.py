@@ -6,8 +6,9 @@
     dagster/        DAGSTER_HOME: dagster.yaml, runs, schedule toggles
     store/          market data snapshots
     results/        nights: trades, curves, metrics, reports
+    compiled/       machine code of the kernel, made by the first night
     market.json     which loopback market this home belongs to (demo homes only)
-    home.lock       held by whoever writes market data
+    market.lock     held by whoever writes market data
 """
 
 import os
@@ -66,6 +67,11 @@ class Home:
         return self.root / "results"
 
     @property
+    def compiled(self) -> Path:
+        """Machine code of the kernel, kept between nights."""
+        return self.root / "compiled"
+
+    @property
     def market_file(self) -> Path:
         """The loopback market that this home was made with."""
         return self.root / "market.json"
@@ -91,10 +97,14 @@ class Home:
             ) from error
 
     @contextmanager
-    def writing(self, who: str, patience: float = 0) -> Iterator[None]:
-        """Hold the home's lock; raises UsageError when another still holds it after ``patience`` seconds."""
-        lock = filelock.FileLock(self.root / "home.lock", mode=0o600)
-        holder = self.root / "home.lock.holder"
+    def locked(self, what: str, who: str, patience: float = 0) -> Iterator[None]:
+        """Hold the home's lock on ``what`` (``market``: whoever writes market data; ``demo``).
+
+        Raises UsageError naming the holder when another process still holds it after ``patience`` seconds.
+        A holder that died holds nothing.
+        """
+        lock = filelock.FileLock(self.root / f"{what}.lock", mode=0o600)
+        holder = self.root / f"{what}.lock.holder"
         try:
             lock.acquire(timeout=patience)
         except filelock.Timeout:

@@ -54,11 +54,11 @@ def test_with_values_round_trips_through_dotenv(
     assert dotenv_values(file, interpolate=False) == values
 
 
-def test_writing_while_another_process_writes_names_it(tmp_path: Path) -> None:
+def test_locked_while_another_process_writes_names_it(tmp_path: Path) -> None:
     home = Home(tmp_path)
     code = (
         "import sys, pathlib; from crypto_bt.runtime.home import Home\n"
-        "with Home(pathlib.Path(sys.argv[1])).writing('run abc'):\n"
+        "with Home(pathlib.Path(sys.argv[1])).locked('market', 'run abc'):\n"
         "    print('locked', flush=True); sys.stdin.read()"
     )
     other = subprocess.Popen(
@@ -69,21 +69,21 @@ def test_writing_while_another_process_writes_names_it(tmp_path: Path) -> None:
         assert other.stdout.readline() == "locked\n"
         with (
             pytest.raises(UsageError, match=rf"in use by run abc \(process {other.pid}\)"),
-            home.writing("me"),
+            home.locked("market", "me"),
         ):
             pass
         other.communicate("")
-    with home.writing("me"):
-        assert "me" in (tmp_path / "home.lock.holder").read_text()
+    with home.locked("market", "me"):
+        assert "me" in (tmp_path / "market.lock.holder").read_text()
 
 
-def test_writing_after_the_holder_was_killed_is_free(tmp_path: Path) -> None:
+def test_locked_after_the_holder_was_killed_is_free(tmp_path: Path) -> None:
     code = (
         "import os, sys, pathlib; from crypto_bt.runtime.home import Home\n"
-        "with Home(pathlib.Path(sys.argv[1])).writing('run abc'):\n"
+        "with Home(pathlib.Path(sys.argv[1])).locked('market', 'run abc'):\n"
         "    os.kill(os.getpid(), 9)"
     )
     killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
     assert killed.returncode == -9
-    with Home(tmp_path).writing("me"):
-        assert "me" in (tmp_path / "home.lock.holder").read_text()
+    with Home(tmp_path).locked("market", "me"):
+        assert "me" in (tmp_path / "market.lock.holder").read_text()

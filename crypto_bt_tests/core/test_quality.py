@@ -1,0 +1,139 @@
+"""The checks' decisions: each can pass and can fail, and says value, limit and command."""
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from crypto_bt.core import quality
+from crypto_bt.core.datasets import DATASETS
+from crypto_bt.core.market import Timeframe
+from crypto_bt.core.quality import Severity
+from crypto_bt.core.wholeness import find_gaps, judge
+from crypto_bt_tests.frames import candle_frame
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+LOOKBACK = timedelta(days=2)
+HOURS = [NOW - timedelta(hours=back) for back in range(1, 97)]
+H1, H4 = Timeframe.H1, Timeframe.H4
+
+
+def without(*back: int) -> list[datetime]:
+    """The last 96 hours but those so many hours back."""
+    return [moment for moment in HOURS if (NOW - moment) // timedelta(hours=1) not in back]
+
+
+def universe(broken: int, total: int) -> list[quality.Wholeness]:
+    """Judgements of ``total`` symbols, the first ``broken`` of which have a gap of three candles."""
+    names = [f"S{n:02}USDT" for n in range(total)]
+    frames = [
+        candle_frame(without(10, 11, 12) if n < broken else HOURS, name) for n, name in enumerate(names)
+    ]
+    begins = dict.fromkeys(names, NOW - timedelta(days=365))
+    return judge(pl.concat(frames), H1, symbols=names, begins=begins, now=NOW, lookback=LOOKBACK)
+
+
+@pytest.mark.parametrize(("broken", "passed"), [(0, True), (2, True), (3, False)])
+def test_coverage_of_sixty_symbols(broken: int, passed: bool) -> None:
+    verdict = quality.coverage_of(H1, universe(broken, 60), NOW)
+    assert verdict.passed is passed
+    assert verdict.figures["whole"] == 60 - broken
+    assert len(verdict.table) == broken
+    assert verdict.severity is Severity.ERROR
+    if not passed:
+        assert "57 of 60 symbols are whole (95.0%, must be above 95%)" in verdict.text
+        assert "S00USDT misses 3 candles in a row" in verdict.text
+        assert "--symbols S00USDT,S01USDT,S02USDT --timeframes 1h --start 2026-02-28" in verdict.text
+
+
+def test_continuity_long_gap_fails_only_inside_the_lookback() -> None:
+    recent = find_gaps(candle_frame(without(10, 11, 12)), H1)
+    old = find_gaps(candle_frame(without(70, 71, 72)), H1)
+    short = find_gaps(candle_frame(without(10, 11)), H1)
+    assert not quality.continuity(H1, recent, NOW, LOOKBACK).passed
+    assert quality.continuity(H1, short, NOW, LOOKBACK).passed
+    verdict = quality.continuity(H1, old, NOW, LOOKBACK)
+    assert verdict.passed
+    assert verdict.figures["missing_candles"] == 3
+    assert verdict.table[0]["missing"] == "3"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"low": 2.0},
+        {"high": 0.5},
+        {"close": 3.0},
+        {"open": -1.0, "low": -1.0},
+        {"volume": -1.0},
+        {"close": None},
+        {"high": float("inf")},
+        {"high": float("nan")},
+        {"volume": None},
+    ],
+)
+def test_ohlc_sanity_impossible_candle_fails(change: dict[str, float | None]) -> None:
+    frame = candle_frame(HOURS)
+    assert quality.ohlc_sanity(H1, frame, NOW).passed
+    first = pl.int_range(pl.len()) == 0
+    spoilt = frame.with_columns(
+        pl.when(first).then(pl.lit(value, dtype=pl.Float64())).otherwise(pl.col(name)).alias(name)
+        for name, value in change.items()
+    )
+    verdict = quality.ohlc_sanity(H1, spoilt, NOW)
+    assert not verdict.passed
+    assert f"BTCUSDT {HOURS[-1]:%Y-%m-%d %H:%M}" in verdict.text
+
+
+def refused(moment: datetime) -> pl.DataFrame:
+    """One quarantined row of BTCUSDT."""
+    row = {"dataset": "candles_1h", "symbol": "BTCUSDT", "open_time": moment, "reason": "null", "raw": "[]"}
+    return pl.DataFrame([{**row, "seen_at": NOW}], schema=DATASETS["quarantine"].schema)
+
+
+def test_quarantine_fails_until_the_candle_has_healed() -> None:
+    stored = candle_frame(without(5))
+    verdict = quality.quarantine(H1, refused(NOW - timedelta(hours=5)), stored, NOW)
+    assert not verdict.passed
+    assert "null: 1" in verdict.text
+    healed = quality.quarantine(H1, refused(NOW - timedelta(hours=6)), stored, NOW)
+    assert healed.passed
+    assert healed.figures == {"quarantined": 0, "quarantined_ever": 1}
+
+
+def test_revisions_are_named() -> None:
+    none = DATASETS["revisions"].empty()
+    assert quality.revisions(H1, none).passed
+    row = {"dataset": "candles_1h", "symbol": "BTCUSDT", "open_time": HOURS[0], "field": "close"}
+    one = pl.DataFrame([{**row, "before": 1.0, "after": 2.0, "seen_at": NOW}], schema=none.schema)
+    verdict = quality.revisions(H1, one)
+    assert not verdict.passed
+    assert verdict.severity is Severity.WARN
+    assert "BTCUSDT 2026-02-28 23:00" in verdict.text
+
+
+def test_timeframe_consistency_compares_every_whole_group() -> None:
+    hourly = candle_frame(HOURS)
+    fours = candle_frame([NOW - timedelta(hours=4 * back) for back in range(1, 25)])
+    agreed = quality.timeframe_consistency(hourly, fours)
+    assert agreed.passed
+    assert agreed.figures["compared"] == 24
+    off = fours.with_columns(high=pl.when(pl.int_range(pl.len()) == 3).then(1.5).otherwise(pl.col("high")))
+    verdict = quality.timeframe_consistency(hourly, off)
+    assert not verdict.passed
+    assert verdict.figures["inconsistent"] == 1
+
+
+def test_not_loaded_passes_quietly_and_shows_the_backfill_command() -> None:
+    verdict = quality.not_loaded(NOW)
+    assert verdict.passed
+    assert "crypto-bt data backfill --start 2025-03-01" in verdict.text
+
+
+def test_backfill_command_names_few_symbols_and_no_crowd() -> None:
+    few = quality.backfill_command(H4, NOW, NOW, ["BTCUSDT", "BTCUSDT"])
+    crowd = quality.backfill_command(H4, NOW, NOW, [f"S{n}" for n in range(9)])
+    assert few == (
+        "crypto-bt data backfill --symbols BTCUSDT --timeframes 4h --start 2026-03-01 --end 2026-03-02"
+    )
+    assert "--symbols" not in crowd
