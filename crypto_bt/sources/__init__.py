@@ -1,0 +1,27 @@
+"""Where market data comes from; one adapter each. Opening nothing and importing no client until used."""
+
+from crypto_bt.sources.answers import AddressRefused
+from crypto_bt.sources.binance import BinanceUsdm
+from crypto_bt.sources.source import (
+    Batch,
+    Estimate,
+    Failure,
+    FetchPlan,
+    FetchRequest,
+    MarketSource,
+    Usage,
+    estimate,
+)
+
+__all__ = [
+    "AddressRefused",
+    "Batch",
+    "BinanceUsdm",
+    "Estimate",
+    "Failure",
+    "FetchPlan",
+    "FetchRequest",
+    "MarketSource",
+    "Usage",
+    "estimate",
+]

@@ -1,0 +1,161 @@
+"""Binance USD-M futures, or whatever speaks its REST: candles, mark prices, funding."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from types import TracebackType
+from typing import Any, Final, Self
+
+from crypto_bt.core.candles import validate_candles, validate_mark_prices
+from crypto_bt.core.datasets import CANDLE_DATASETS
+from crypto_bt.core.errors import SourceRefused
+from crypto_bt.core.funding import validate_funding
+from crypto_bt.core.market import EPOCH, Listing
+from crypto_bt.sources.budget import Sleep
+from crypto_bt.sources.client import OFFICIAL_URL, TIMEOUT_SECONDS
+from crypto_bt.sources.clock_skew import check_clock_skew
+from crypto_bt.sources.estimating import estimate_plan
+from crypto_bt.sources.exchange_info import identity_of, listings_of, weight_limit_of
+from crypto_bt.sources.fetching import fetch_each
+from crypto_bt.sources.questions import (
+    ask_candles,
+    ask_settlements,
+    read_exchange_info,
+    read_server_time,
+)
+from crypto_bt.sources.session import FUNDING_SPAN, Session
+from crypto_bt.sources.source import Batch, Estimate, Failure, FetchPlan, FetchRequest, Usage
+
+SCHEDULED_SHARE: Final = 0.2
+CONCURRENCY: Final = 8
+_CALLS: Final = {
+    **dict.fromkeys(CANDLE_DATASETS, ("fapiPublicGetKlines", validate_candles)),
+    "mark_price_1h": ("fapiPublicGetMarkPriceKlines", validate_mark_prices),
+    "funding_rates": ("fapiPublicGetFundingRate", validate_funding),
+}
+
+
+def utc_now() -> datetime:
+    """This machine's clock."""
+    return datetime.now(UTC)
+
+
+class BinanceUsdm:
+    """The exchange at ``base_url`` (None: the official host), asked within ``weight_share`` of its limit.
+
+    ``check_skew`` compares the clocks; off where the exchange stands still, as a recorded one does. The
+    rest are for tests: ``wall`` is this machine's clock, ``clock`` monotonic seconds, ``chance`` in [0, 1).
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        weight_share: float = SCHEDULED_SHARE,
+        *,
+        check_skew: bool = True,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        sleep: Sleep = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], datetime] = utc_now,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.usage = Usage()
+        self._base_url = base_url or OFFICIAL_URL
+        self._check_skew, self._wall = check_skew, wall
+        self._open_session = partial(
+            Session, self._base_url, weight_share, timeout_seconds, clock=clock, sleep=sleep, chance=chance
+        )
+        self._session: Session | None = None
+        self._now = EPOCH
+        self._info: Mapping[str, Any] = {}
+        self._listings: dict[str, Listing] = {}
+
+    async def __aenter__(self) -> Self:
+        """See :class:`~crypto_bt.sources.source.MarketSource`; reads the clock and exchangeInfo."""
+        session = self._session = self._open_session()
+        self.usage = session.usage
+        try:
+            before = self._wall()
+            self._now = await session.ask(
+                "fapiPublicGetTime", {}, read_server_time, what="The exchange's clock"
+            )
+            if self._check_skew and not session.usage.retries:
+                check_clock_skew(self._now, before, self._wall())
+            self._info = await session.ask(
+                "fapiPublicGetExchangeInfo", {}, read_exchange_info, what="exchangeInfo"
+            )
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
+        self._listings = listings_of(self._info)
+        session.weight.limit = weight_limit_of(self._info)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close all connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def identity(self) -> str:
+        """``binanceusdm``, what a loopback exchange calls itself, or ``binanceusdm@host``."""
+        return identity_of(self._info, self._base_url)
+
+    async def server_time(self) -> datetime:
+        """The exchange's clock as the session opened."""
+        return self._now
+
+    async def listings(self) -> dict[str, Listing]:
+        """The USDT-margined perpetuals by symbol."""
+        return dict(self._listings)
+
+    async def fetch(self, request: FetchRequest) -> Batch:
+        """Rows of ``request`` that are closed; SourceRefused or SourceUnavailable when it has no answer."""
+        if request.dataset not in _CALLS:
+            raise SourceRefused(
+                f"{request.symbol} {request.dataset}: this source does not carry it.",
+                f"It carries: {', '.join(_CALLS)}.",
+            )
+        call, validate = _CALLS[request.dataset]
+        listing = self._listings.get(request.symbol)
+        onboard = listing.onboard if listing else None
+        ask = ask_settlements if request.dataset == "funding_rates" else ask_candles
+        rows = await ask(self._opened(), call, request, onboard, self._now)
+        valid = validate(
+            rows,
+            dataset=request.dataset,
+            symbol=request.symbol,
+            start=request.start,
+            end=request.end,
+            now=self._now,
+        )
+        return Batch(request.dataset, request.symbol, valid.frame, valid.quarantine)
+
+    async def fetch_all(
+        self, requests: Sequence[FetchRequest], on_batch: Callable[[Batch], None]
+    ) -> list[Failure]:
+        """See :class:`~crypto_bt.sources.source.MarketSource`; eight requests at a time."""
+        return await fetch_each(self.fetch, requests, on_batch, CONCURRENCY)
+
+    async def estimate(self, plan: FetchPlan) -> Estimate:
+        """See :func:`~crypto_bt.sources.estimating.estimate_plan`."""
+        session = self._opened()
+        return estimate_plan(
+            plan,
+            self._listings,
+            self._now,
+            weight_per_minute=session.weight.allowance,
+            funding_calls=session.funding.allowance,
+            funding_span=FUNDING_SPAN,
+            concurrency=CONCURRENCY,
+        )
+
+    def _opened(self) -> Session:
+        if self._session is None:
+            raise RuntimeError("The source is not open; use it as `async with source:`.")
+        return self._session
