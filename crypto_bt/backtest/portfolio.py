@@ -1,0 +1,55 @@
+"""From accounts to daily equity: one share of the capital per symbol, never rebalanced."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crypto_bt.backtest.bars import DAY_MS, Bars
+
+
+@dataclass(frozen=True)
+class DailyEquity:
+    """``days`` (n) UTC days since 1970; ``accounts`` (n + 1, symbols) in quote: row 0 is the start of the
+    first day, row k the end of day k. ``spans`` are each symbol's first and last row, start included."""
+
+    days: NDArray[np.int64]
+    accounts: NDArray[np.float64]
+    spans: tuple[tuple[int, int], ...]
+
+    @property
+    def portfolio(self) -> NDArray[np.float64]:
+        """Sum of the accounts; a share whose symbol is not listed yet waits in cash."""
+        total = np.zeros(len(self.accounts))
+        for symbol in range(self.accounts.shape[1]):
+            total += self.accounts[:, symbol]
+        return total
+
+    def account(self, symbol: int) -> NDArray[np.float64]:
+        """The marks of one symbol over its own days."""
+        first, last = self.spans[symbol]
+        return self.accounts[first : last + 1, symbol]
+
+    @property
+    def end_ms(self) -> NDArray[np.int64]:
+        """Milliseconds since 1970 of every row: the UTC midnight it is the mark of."""
+        return np.append(self.days[:1], self.days + 1) * DAY_MS
+
+
+def daily_equity(bars: Bars, equity: NDArray[np.float64], capital: float) -> DailyEquity:
+    """Daily marks from ``equity`` (one per bar, quote) of accounts that each begin with ``capital``.
+
+    A day's mark is that of its last bar; a day without bars keeps the mark before it.
+    """
+    first_day, last_day = int(bars.day.min()), int(bars.day.max())
+    days = np.arange(first_day, last_day + 1)
+    accounts = np.full((len(days) + 1, len(bars.symbols)), capital)
+    spans = []
+    for symbol in range(len(bars.symbols)):
+        span = bars.span(symbol)
+        day = bars.day[span]
+        last_bar = np.searchsorted(day, days, side="right") - 1
+        listed = last_bar >= 0
+        accounts[1:, symbol][listed] = equity[span][last_bar[listed]]
+        spans.append((int(day[0]) - first_day, int(day[-1]) - first_day + 1))
+    return DailyEquity(days, accounts, tuple(spans))

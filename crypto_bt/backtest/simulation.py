@@ -1,0 +1,77 @@
+"""The face of the engine: frames in, a :class:`Result` out."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from crypto_bt.backtest.bars import Bars, arrange_bars
+from crypto_bt.backtest.engine import record
+from crypto_bt.backtest.funding import FundingUse
+from crypto_bt.backtest.portfolio import DailyEquity, daily_equity
+from crypto_bt.backtest.rules import Rules
+from crypto_bt.backtest.signals import signal_array
+from crypto_bt.backtest.tables import equity_table, metrics_table, trades_table
+from crypto_bt.core.errors import BacktestError
+from crypto_bt.core.market import Timeframe
+
+
+@dataclass(frozen=True)
+class Result:
+    """Tables in the schemas of :mod:`crypto_bt.backtest.tables`; ``bar_equity`` has symbol, open_time and
+    equity (quote, marked at the bar's close) of every bar; ``funding`` says where mark prices came from."""
+
+    trades: pl.DataFrame
+    equity: pl.DataFrame
+    metrics: pl.DataFrame
+    bar_equity: pl.DataFrame
+    daily: DailyEquity
+    funding: FundingUse
+
+
+def simulate(
+    candles: pl.DataFrame,
+    targets: pl.DataFrame,
+    *,
+    timeframe: Timeframe,
+    rules: Rules | None = None,
+    funding_rates: pl.DataFrame | None = None,
+    mark_prices: pl.DataFrame | None = None,
+    initial_capital: float = 10_000.0,
+    threads: int = 1,
+) -> Result:
+    """Backtest ``targets`` (symbol, open_time, target: -1, 0 or 1 at that bar's close) on ``candles``.
+
+    Frames have the schemas of :mod:`crypto_bt.core.datasets`; ``initial_capital`` (quote) is shared equally
+    by the symbols. The rules of the market are those of docs/assumptions.md. Raises
+    :class:`BacktestError` for data or targets the engine cannot use.
+    """
+    candles = candles.sort("symbol", "open_time")
+    bars = arrange_bars(candles, timeframe, funding_rates=funding_rates, mark_prices=mark_prices)
+    return simulate_bars(
+        bars, candles, targets, rules=rules or Rules(), initial_capital=initial_capital, threads=threads
+    )
+
+
+def simulate_bars(
+    bars: Bars,
+    candles: pl.DataFrame,
+    targets: pl.DataFrame,
+    *,
+    rules: Rules,
+    initial_capital: float,
+    threads: int = 1,
+) -> Result:
+    """:func:`simulate` on candles arranged before, for many strategies on the same ``bars``."""
+    if initial_capital <= 0.0:
+        raise BacktestError(f"The initial capital is {initial_capital}.", "It must be above 0.")
+    capital = initial_capital / len(bars.symbols)
+    recording = record(bars, signal_array(candles, targets), rules, capital=capital, threads=threads)
+    daily = daily_equity(bars, recording.equity, capital)
+    return Result(
+        trades=trades_table(bars, recording),
+        equity=equity_table(daily),
+        metrics=metrics_table(bars, recording, daily),
+        bar_equity=candles.select("symbol", "open_time").with_columns(equity=pl.Series(recording.equity)),
+        daily=daily,
+        funding=bars.funding_use,
+    )

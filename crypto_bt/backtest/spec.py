@@ -1,0 +1,78 @@
+"""What a night is to compute: written as JSON by the parent, read by ``python -m crypto_bt.night``."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from crypto_bt.backtest.rules import Costs
+from crypto_bt.core.errors import BacktestError
+
+
+@dataclass(frozen=True)
+class NightSpec:
+    """``store`` is the store's folder and ``snapshot`` the id to read; only candles closed by ``cutoff`` (and
+    opened at ``history_start`` or later) count. ``strategies`` maps name to the parameters that differ from
+    the defaults; ``left_out`` maps symbol to reason. ``code_version``, if given, must be the child's own."""
+
+    store: str
+    snapshot: str
+    night: date
+    cutoff: datetime
+    symbols: tuple[str, ...]
+    strategies: Mapping[str, Mapping[str, Any]]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    costs: Costs = field(default_factory=Costs)
+    initial_capital: float = 10_000.0
+    threads: int = 1
+    benchmark: str = "buy_and_hold"
+    history_start: datetime | None = None
+    code_version: str | None = None
+
+    def to_json(self) -> str:
+        """As text for :meth:`from_json`."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        values["costs"] = {
+            "commission_bps": self.costs.commission_bps,
+            "slippage_bps": self.costs.slippage_bps,
+        }
+        values["night"], values["cutoff"] = self.night.isoformat(), self.cutoff.isoformat()
+        values["history_start"] = self.history_start.isoformat() if self.history_start else None
+        return json.dumps(values, sort_keys=True, indent=1, default=_plain)
+
+    @classmethod
+    def from_json(cls, text: str) -> "NightSpec":
+        """The spec in ``text``; raises :class:`BacktestError` naming what is missing, unknown or wrong."""
+        try:
+            values: dict[str, Any] = json.loads(text)
+            unknown = sorted(values.keys() - cls.__dataclass_fields__.keys())
+            if unknown:
+                raise BacktestError(f"The night's spec has unknown fields: {', '.join(unknown)}.")
+            values["night"] = date.fromisoformat(values["night"])
+            values["cutoff"] = _moment("cutoff", values["cutoff"])
+            if values.get("history_start"):
+                values["history_start"] = _moment("history_start", values["history_start"])
+            if "costs" in values:
+                values["costs"] = Costs(**values["costs"])
+            values["symbols"] = tuple(sorted(values["symbols"]))
+            return cls(**values)
+        except KeyError as error:
+            raise BacktestError(f"The night's spec has no field {error}.") from error
+        except (TypeError, ValueError, AttributeError) as error:
+            raise BacktestError(f"The night's spec cannot be read: {error}.") from error
+
+
+def _moment(name: str, text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise BacktestError(
+            f"The night's spec has {name} {text!r} without a timezone.", "Write it with +00:00."
+        )
+    return moment
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no place in a spec")

@@ -1,0 +1,107 @@
+"""The child process of a night: ``python -m crypto_bt.night --spec SPEC.json --out FOLDER``.
+
+Reads one snapshot, runs every strategy, and writes trades, equity, metrics and signals as Parquet and
+stamp.json into an empty folder. The same spec, snapshot and code give the same bytes. Progress goes to
+stdout as one JSON object a line. Any failure: exit code 1, one sentence on stderr, nothing to publish.
+"""
+
+import argparse
+import json
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from crypto_bt.backtest.code_version import code_version
+from crypto_bt.backtest.nightly import Night, Say, compute_night
+from crypto_bt.backtest.results import SCHEMA_VERSION, iso
+from crypto_bt.backtest.spec import NightSpec
+from crypto_bt.core.errors import BacktestError, CryptoBtError
+from crypto_bt.store import MarketStore, Snapshot, SnapshotStore
+
+_LIBRARIES = ("numba", "numpy", "polars")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the night described by ``--spec``; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m crypto_bt.night", description="Compute one night's backtests."
+    )
+    parser.add_argument("--spec", type=Path, required=True, help="JSON file that says what to compute")
+    parser.add_argument("--out", type=Path, required=True, help="empty folder for the result files")
+    chosen = parser.parse_args(arguments)
+    try:
+        spec = NightSpec.from_json(chosen.spec.read_text(encoding="utf-8"))
+        run_night(spec, SnapshotStore(Path(spec.store)), chosen.out, say)
+    except CryptoBtError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except Exception as error:  # noqa: BLE001 - the parent needs one sentence, whatever broke
+        say({"event": "failed", "traceback": traceback.format_exc()})
+        sys.stderr.write(f"The night failed: {type(error).__name__}: {error}\n")
+        return 1
+    return 0
+
+
+def run_night(spec: NightSpec, store: MarketStore, out: Path, say: Say) -> dict[str, Any]:
+    """Compute the night and write its files into ``out`` (made if missing); returns the stamp.
+
+    Raises :class:`BacktestError` if ``out`` is not empty, the code is not the one the spec was written for,
+    or no strategy finishes; and what the store raises.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    if any(out.iterdir()):
+        raise BacktestError(f"{out} is not empty.", "Give the night a new folder.")
+    code = code_version()
+    if spec.code_version not in (None, code):
+        raise BacktestError("The code changed after this night was started.", "Start the night again.")
+    snapshot = store.snapshot(spec.snapshot)
+    say(
+        {
+            "event": "started",
+            "night": spec.night.isoformat(),
+            "snapshot": snapshot.id,
+            "of": len(spec.strategies),
+        }
+    )
+    night = compute_night(store, spec, say)
+    stamp = _stamp(spec, snapshot, night, code)
+    for name, frame in night.tables.items():
+        frame.write_parquet(out / f"{name}.parquet", compression="zstd", compression_level=3, statistics=True)
+    text = json.dumps(stamp, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False)
+    (out / "stamp.json").write_text(text + "\n", encoding="utf-8")
+    say({"event": "finished", "trades": len(night.tables["trades"]), "symbols": len(night.symbols)})
+    return stamp
+
+
+def say(message: Mapping[str, Any]) -> None:
+    """One line of progress for the parent."""
+    sys.stdout.write(json.dumps(message, sort_keys=True) + "\n")
+    sys.stdout.flush()
+
+
+def _stamp(spec: NightSpec, snapshot: Snapshot, night: Night, code: str) -> dict[str, Any]:
+    """Everything the result depends on, and nothing else: no run ids, no times of the run."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "night": spec.night.isoformat(),
+        "cutoff": iso(spec.cutoff),
+        "history_start": iso(spec.history_start) if spec.history_start else None,
+        "snapshot": {"id": snapshot.id, "digest": snapshot.digest, "source": snapshot.source},
+        "code_version": code,
+        "libraries": {name: version(name) for name in _LIBRARIES},
+        "strategies": night.strategies,
+        "benchmark": spec.benchmark,
+        "costs": {"commission_bps": spec.costs.commission_bps, "slippage_bps": spec.costs.slippage_bps},
+        "initial_capital": spec.initial_capital,
+        "symbols": sorted(night.symbols),
+        "left_out": dict(sorted(night.left_out.items())),
+        "mark_price_source": night.marks,
+        "symbols_without_funding": sorted(night.symbols_without_funding),
+    }
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
