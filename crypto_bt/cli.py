@@ -1,0 +1,50 @@
+"""The command line, ``crypto-bt``: commands from ``commands/``, errors as one clear sentence.
+
+Exit codes: 0 done; 1 it could not be done (the sentence says why); 2 the command was written wrongly;
+3 done, and the data or a check is not well; 130 stopped by Ctrl-C.
+"""
+
+import sys
+from typing import Final
+
+import typer
+
+from crypto_bt.commands import backtest, data, demo, dev, homes, simulate, sql, status
+from crypto_bt.core.errors import CryptoBtError
+
+EPILOG: Final = "Start with: crypto-bt demo, then crypto-bt dev --home data/demo"
+
+app = typer.Typer(
+    name="crypto-bt",
+    help="Fresh market data and honest nightly backtests for a crypto-futures desk.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(homes.init)
+app.command()(demo.demo)
+app.command()(dev.dev)
+app.command()(simulate.simulate)
+app.command()(backtest.backtest)
+app.command()(status.status)
+app.command("sql")(sql.sql)
+app.add_typer(data.app, name="data")
+
+
+def main() -> None:
+    """Run the command line; a deliberate error becomes one sentence on standard error and exit code 1."""
+    try:
+        app()
+    except CryptoBtError as error:
+        sys.stderr.write(f"crypto-bt: {error}\n")
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        sys.stderr.write("\ncrypto-bt: stopped. Nothing is half-done; run the command again to go on.\n")
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        raise SystemExit(0) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The commands of ``crypto-bt``, a file for each subject; ``cli`` puts them together."""

@@ -1,0 +1,101 @@
+"""``crypto-bt backtest``: the night now, or a trial of some strategies."""
+
+import tempfile
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from crypto_bt.commands.homes import HomeOption, JsonOption, open_home
+from crypto_bt.commands.night_summary import night_summary, say_night
+from crypto_bt.commands.options import parse_day
+from crypto_bt.commands.output import Output
+from crypto_bt.core.errors import CryptoBtError, UsageError
+from crypto_bt.core.night import cutoff_of, last_due_night
+
+if TYPE_CHECKING:
+    from crypto_bt.defs.resources import Desk
+
+
+def backtest(
+    strategy: Annotated[
+        list[str] | None, typer.Option(help="Try only this strategy (repeat for more); nothing is published.")
+    ] = None,
+    night: Annotated[str | None, typer.Option(help="Day of the night; default: the last one due.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the nightly backtest now: checks, every strategy, scorecard; the result is published.
+
+    With --strategy it is a trial: the chosen strategies on the current snapshot, printed and not published.
+
+    Example: crypto-bt backtest --strategy ema_cross
+    """
+    from crypto_bt.defs.execute import run_job
+    from crypto_bt.defs.resources import Desk
+
+    settings = open_home(home)
+    out = Output(as_json=as_json)
+    desk = Desk.open(settings)
+    now = desk.clock()
+    day = parse_day(night, "--night").date() if night else last_due_night(now)
+    if cutoff_of(day) > now:
+        raise UsageError(f"The night of {day} is not over.", f"The last one due is {last_due_night(now)}.")
+    if desk.store.current() is None:
+        from crypto_bt.core.quality import not_loaded_text
+
+        raise UsageError("There is nothing to backtest.", not_loaded_text(now))
+    if strategy:
+        result = _trial(desk, day, tuple(strategy), out)
+    else:
+        out.note(f"Checking, backtesting and reporting the night of {day} ...")
+        outcome = run_job("nightly_backtest", settings, partition=day.isoformat())
+        if not outcome.success:
+            raise CryptoBtError(outcome.why)
+        result = night_summary(settings, day, outcome)
+    say_night(out, result)
+    if result["report"]:
+        out.say(f"The report: {result['report']}")
+    out.result(result)
+
+
+def _trial(desk: "Desk", night: date, strategies: tuple[str, ...], out: Output) -> dict[str, Any]:
+    import polars as pl
+
+    from crypto_bt.core.datasets import CANDLE_DATASETS
+    from crypto_bt.defs.night_plan import plan_night
+    from crypto_bt.defs.night_process import run_night_process
+    from crypto_bt.report.scorecard import summary_rows
+    from crypto_bt.strategies import build_strategy
+
+    for name in strategies:
+        build_strategy(name)
+    current = desk.store.current()
+    if current is None:
+        raise UsageError("There is nothing to backtest: this home holds no candles.")
+    spec = plan_night(desk, current.id, night, desk.clock(), strategies)
+    with tempfile.TemporaryDirectory(prefix="crypto_bt-trial-") as work:
+        files = run_night_process(
+            spec,
+            Path(work),
+            timeout_seconds=desk.settings.NIGHT_TIMEOUT_MINUTES * 60,
+            cache=desk.home.compiled,
+            say=out.note,
+        )
+        metrics = pl.read_parquet(files / "metrics.parquet")
+    return {
+        "home": desk.home.root,
+        "source": current.source,
+        "snapshot": current.id,
+        "night": night.isoformat(),
+        "candles": sum(current.rows(name) for name in CANDLE_DATASETS),
+        "symbols": len(spec.symbols),
+        "left_out": dict(spec.left_out),
+        "without_funding": [],
+        "checks": {"passed": 0, "failed": 0},
+        "failed_checks": [],
+        "backtests": summary_rows(metrics),
+        "failed_strategies": {},
+        "report": None,
+    }

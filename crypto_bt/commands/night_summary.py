@@ -1,0 +1,83 @@
+"""A night's outcome as a command prints it."""
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from crypto_bt.commands.output import Output, figure, percent
+from crypto_bt.core.datasets import CANDLE_DATASETS
+from crypto_bt.settings import Settings
+
+if TYPE_CHECKING:
+    from crypto_bt.defs.execute import JobOutcome
+
+
+def night_summary(settings: Settings, night: date, outcome: "JobOutcome") -> dict[str, Any]:
+    """The result object of ``demo`` and ``backtest``: what was checked, and how each strategy did."""
+    from crypto_bt.defs.backtest_assets import report_path
+    from crypto_bt.defs.resources import Desk
+    from crypto_bt.report.scorecard import summary_rows
+
+    desk = Desk.open(settings)
+    result = desk.results.night(night)
+    if result is None:
+        raise LookupError(f"the night of {night} succeeded and left no result")
+    snapshot = desk.store.snapshot(result.stamp["snapshot"]["id"])
+    stamp = result.stamp
+    return {
+        "home": settings.CRYPTO_BT_HOME,
+        "source": snapshot.source,
+        "snapshot": snapshot.id,
+        "night": night.isoformat(),
+        "digest": result.digest,
+        "candles": sum(snapshot.rows(name) for name in CANDLE_DATASETS),
+        "symbols": len(stamp["symbols"]),
+        "left_out": stamp["left_out"],
+        "without_funding": stamp["symbols_without_funding"],
+        "mark_price_source": stamp["mark_price_source"],
+        "checks": {
+            "passed": sum(check.passed for check in outcome.checks),
+            "failed": sum(not check.passed for check in outcome.checks),
+        },
+        "failed_checks": [
+            {"asset": c.asset, "check": c.name, "severity": c.severity, "text": c.text}
+            for c in outcome.checks
+            if not c.passed
+        ],
+        "backtests": summary_rows(result.frame("metrics")),
+        "failed_strategies": {s["name"]: s["error"] for s in stamp["strategies"] if s["error"]},
+        "report": report_path(desk, night),
+    }
+
+
+def say_night(out: Output, summary: dict[str, Any]) -> None:
+    """The summary for a person: data, checks, a table of strategies."""
+    checks = summary["checks"]
+    out.say(
+        f"Snapshot {summary['snapshot']}: {summary['candles']:,} candles. {summary['symbols']} symbols "
+        f"backtested, {len(summary['left_out'])} left out. "
+        f"{checks['passed']} checks passed, {checks['failed']} failed."
+    )
+    for check in summary["failed_checks"]:
+        style = "red" if check["severity"] == "error" else "yellow"
+        out.say(f"  {check['severity']}: {check['asset']} {check['check']}: {check['text']}", style=style)
+    for symbol, reason in summary["left_out"].items():
+        out.say(f"  left out: {symbol} {reason}", style="yellow")
+    if summary["without_funding"]:
+        out.say(f"  without recorded funding: {', '.join(summary['without_funding'])}", style="yellow")
+    out.table(
+        ["strategy", "symbols", "trades", "net return", "sharpe", "max drawdown"],
+        [
+            [
+                row["strategy"],
+                row["symbols"],
+                row["trades"],
+                percent(row["net_return"]),
+                figure(row["sharpe"]),
+                percent(row["max_drawdown"]),
+            ]
+            for row in summary["backtests"]
+        ],
+        title=f"Night of {summary['night']}",
+    )
+    for name, error in summary["failed_strategies"].items():
+        out.say(f"  {name} failed: {error}", style="red")

@@ -1,0 +1,105 @@
+"""``crypto-bt status``: is the data fresh and whole, and how old is the last night?"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from crypto_bt.commands.homes import HomeOption, JsonOption, open_home
+from crypto_bt.commands.output import UNWELL, Output, minute
+from crypto_bt.core.quality import Verdict, coverage_of, data_age, not_loaded_text
+from crypto_bt.core.wholeness import hours
+
+if TYPE_CHECKING:
+    from crypto_bt.defs.resources import Desk
+
+
+def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Freshness and coverage by timeframe, the last night, and what is wrong with the command that mends it.
+
+    Exit code 0 when all is well (or nothing is loaded yet), 3 when something is not.
+    """
+    from crypto_bt.defs.resources import Desk
+
+    desk = Desk.open(open_home(home))
+    now = desk.clock()
+    out = Output(as_json=as_json)
+    verdicts = _verdicts(desk, now)
+    night = _night(desk, now)
+    current = desk.store.current()
+    wrong = [verdict.text for pair in verdicts.values() for verdict in pair if not verdict.passed]
+    out.say(f"Home {desk.home.root}, {minute(now)} UTC" + (" (clock stands still)" if _stands(desk) else ""))
+    if current is None:
+        out.say(not_loaded_text(now))
+    else:
+        out.say(f"Snapshot {current.id} of {current.source}, published {minute(current.published_at)} UTC")
+        out.table(
+            ["timeframe", "age (h)", "whole", "of", "well"],
+            [
+                [
+                    name,
+                    age.figures["data_age_hours"],
+                    whole.figures["whole"],
+                    whole.figures["symbols"],
+                    "yes" if age.passed and whole.passed else "NO",
+                ]
+                for name, (age, whole) in verdicts.items()
+            ],
+        )
+    out.say(night["text"])
+    for text in wrong:
+        out.say(text, style="yellow")
+    out.result(
+        {
+            "home": desk.home.root,
+            "now": now,
+            "source": current.source if current else None,
+            "snapshot": current.id if current else None,
+            "well": not wrong,
+            "timeframes": {
+                name: {**age.figures, **whole.figures, "well": age.passed and whole.passed}
+                for name, (age, whole) in verdicts.items()
+            },
+            "night": night,
+            "wrong": wrong,
+        }
+    )
+    if wrong:
+        raise typer.Exit(UNWELL)
+
+
+def _verdicts(desk: "Desk", now: datetime) -> dict[str, tuple[Verdict, Verdict]]:
+    from crypto_bt.core.market import Timeframe
+    from crypto_bt.defs.judgement import judge_dataset
+
+    current = desk.store.current()
+    if current is None:
+        return {}
+    found = {}
+    for timeframe in Timeframe:
+        newest = max((item.last for item in current.of(timeframe.dataset)), default=None)
+        if newest is not None:
+            judgement = judge_dataset(desk, timeframe, current.id, now)
+            found[str(timeframe)] = (
+                data_age(timeframe, newest + timeframe.delta, now),
+                coverage_of(timeframe, judgement.symbols, now, desk.settings.COVERAGE_MINIMUM),
+            )
+    return found
+
+
+def _night(desk: "Desk", now: datetime) -> dict[str, Any]:
+    from crypto_bt.defs.published_files import read_latest
+
+    latest = read_latest(desk.results.root)
+    if latest is None:
+        return {"night": None, "stale": None, "text": "No night has run yet."}
+    cutoff = datetime.fromisoformat(latest["stamp"]["cutoff"])
+    stale = latest["stale"]
+    text = f"Last night: {latest['night']}, {hours(now - cutoff)} old."
+    if stale:
+        text += f" Not replaced since {stale['since']}: {stale['reason']}"
+    return {"night": latest["night"], "stale": stale, "text": text}
+
+
+def _stands(desk: "Desk") -> bool:
+    return desk.settings.FIXED_NOW is not None

@@ -1,0 +1,152 @@
+"""The night's assets: the backtest of every strategy, and the scorecard made of it."""
+
+import tempfile
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import dagster as dg
+from pydantic import Field
+
+from crypto_bt.core.errors import CryptoBtError
+from crypto_bt.core.quality import not_loaded_text
+from crypto_bt.defs.night_plan import plan_night
+from crypto_bt.defs.night_process import run_night_process
+from crypto_bt.defs.partitions import DAILY, DAILY_FRESHNESS
+from crypto_bt.defs.published_files import mark_stale, publish_files
+from crypto_bt.defs.resources import Desk, snapshot_of_run
+from crypto_bt.store import NightResult, write_atomically
+
+OWNERS: Final = ["team:desk"]
+
+
+class NightConfig(dg.Config):
+    """What a night may be told in the Launchpad."""
+
+    strategies: list[str] = Field(
+        default=[],
+        description="Strategies to run, such as [ema_cross]; empty: those of the settings, else all.",
+    )
+
+
+@dg.asset(
+    group_name="backtest",
+    deps=["candles_1h", "candles_4h", "candles_1d", "funding_rates", "mark_price_1h"],
+    partitions_def=DAILY,
+    freshness_policy=DAILY_FRESHNESS,
+    owners=OWNERS,
+    kinds={"numba", "polars"},
+    description="Every strategy backtested on the whole symbols of the run's snapshot, with commission, "
+    "slippage and funding, in a process of its own. The night of day D knows what had closed by D 23:30 UTC. "
+    "Trades, equity, metrics and signals go to the results store; figures are fractions of capital.",
+)
+def nightly_backtest(
+    context: dg.AssetExecutionContext, config: NightConfig, desk: dg.ResourceParam[Desk]
+) -> dg.MaterializeResult[None]:
+    """Plan the night, run the child, publish its files."""
+    now = desk.clock()
+    snapshot = snapshot_of_run(context, desk)
+    if snapshot is None:
+        raise dg.Failure(not_loaded_text(now), allow_retries=False)
+    night = date.fromisoformat(context.partition_key)
+    try:
+        spec = plan_night(desk, snapshot, night, now, tuple(config.strategies))
+        context.log.info(
+            f"Night of {night}: {len(spec.strategies)} strategies on {len(spec.symbols)} symbols, "
+            f"snapshot {snapshot}, {len(spec.left_out)} symbols left out."
+        )
+        with tempfile.TemporaryDirectory(prefix="crypto_bt-night-") as work:
+            out = run_night_process(
+                spec,
+                Path(work),
+                timeout_seconds=desk.settings.NIGHT_TIMEOUT_MINUTES * 60,
+                cache=desk.home.compiled,
+                say=context.log.info,
+            )
+            result = desk.results.publish(night, out, now=now)
+        publish_files(desk.results.root, result)
+    except CryptoBtError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    for entry in result.stamp["strategies"]:
+        if entry["error"]:
+            context.log.warning(f"{entry['name']} failed and was left out: {entry['error']}")
+    return dg.MaterializeResult(metadata=_night_metadata(result))
+
+
+@dg.asset(
+    group_name="backtest",
+    deps=[nightly_backtest],
+    partitions_def=DAILY,
+    freshness_policy=DAILY_FRESHNESS,
+    owners=OWNERS,
+    kinds={"markdown", "html"},
+    description="The night's strategies against the benchmark and against the night before, on the symbols "
+    "that both nights have; symbols left out are named. Curves in the metadata, one page in results/reports.",
+)
+def scorecard(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]) -> dg.MaterializeResult[None]:
+    """Compare, draw, and write the night's page."""
+    from crypto_bt.report.charts import equity_and_drawdown_svg
+    from crypto_bt.report.html import night_page
+    from crypto_bt.report.scorecard import build_scorecard, scorecard_markdown
+
+    night = date.fromisoformat(context.partition_key)
+    result = desk.results.night(night)
+    if result is None:
+        raise dg.Failure(f"There is no result of the night of {night}. Materialize nightly_backtest first.")
+    previous = desk.results.latest(before=night)
+    metrics, equity, benchmark = result.frame("metrics"), result.frame("equity"), result.stamp["benchmark"]
+    card = build_scorecard(metrics, previous.frame("metrics") if previous else None, benchmark)
+    picture = equity_and_drawdown_svg(equity, benchmark)
+    page = night_page(metrics, equity, result.frame("trades"), result.frame("signals"), result.stamp, card)
+    path = report_path(desk, night)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    write_atomically(path, page.encode())
+    return dg.MaterializeResult(
+        metadata={
+            "scorecard": dg.MetadataValue.md(scorecard_markdown(card, result.stamp, picture)),
+            "report": dg.MetadataValue.path(str(path)),
+            **{f"{name}_net_return": value for name, value in _portfolio(result, "net_return").items()},
+            **{f"{name}_sharpe": value for name, value in _portfolio(result, "sharpe").items()},
+        }
+    )
+
+
+def report_path(desk: Desk, night: date) -> Path:
+    """Where the night's page lies."""
+    return desk.results.root / "reports" / f"{night}.html"
+
+
+@dg.failure_hook(required_resource_keys={"desk"})
+def mark_results_stale(context: dg.HookContext) -> None:
+    """A blocked night leaves the last results in place, marked with their age and the reason."""
+    desk: Desk = context.resources.desk
+    failed = context.instance.all_logs(context.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    found = [entry.dagster_event.asset_check_evaluation_data for entry in failed if entry.dagster_event]
+    blocking = [
+        f"{e.asset_key.to_user_string()} {e.check_name}: {e.description}"
+        for e in found
+        if not e.passed and e.severity == dg.AssetCheckSeverity.ERROR
+    ]
+    mark_stale(desk.results.root, " ".join(blocking) or str(context.op_exception), desk.clock())
+
+
+def _night_metadata(result: NightResult) -> dict[str, Any]:
+    stamp = result.stamp
+    return {
+        "snapshot": stamp["snapshot"]["id"],
+        "digest": result.digest,
+        "code_version": stamp["code_version"],
+        "source": stamp["snapshot"]["source"],
+        "symbols": len(stamp["symbols"]),
+        "left_out": len(stamp["left_out"]),
+        "without_funding": len(stamp["symbols_without_funding"]),
+        "trades": result.frame("trades").height,
+        "failed": "; ".join(f"{s['name']}: {s['error']}" for s in stamp["strategies"] if s["error"])
+        or "none",
+        **{f"{name}_max_drawdown": value for name, value in _portfolio(result, "max_drawdown").items()},
+    }
+
+
+def _portfolio(result: NightResult, figure: str) -> dict[str, float]:
+    rows = result.frame("metrics").filter(symbol="ALL").select("strategy", figure).iter_rows()
+    return {strategy: round(value, 6) for strategy, value in rows if value is not None}

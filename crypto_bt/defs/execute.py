@@ -1,0 +1,103 @@
+"""Run one of the jobs on a home's own Dagster instance, in this process.
+
+This is how the command line writes market data and backtests: the same job, the same events, so that
+the web UI and the store never disagree.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from crypto_bt.core.errors import UsageError
+from crypto_bt.defs.build import build_definitions
+from crypto_bt.defs.ingest import Progress
+from crypto_bt.runtime.home import Home
+from crypto_bt.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOutcome:
+    """One asset check of the run."""
+
+    asset: str
+    name: str
+    passed: bool
+    severity: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobOutcome:
+    """What a run did, taken from its events."""
+
+    run_id: str
+    success: bool
+    why: str
+    checks: tuple[CheckOutcome, ...]
+    metadata: Mapping[str, Mapping[str, Any]]
+
+
+def run_job(
+    name: str,
+    settings: Settings,
+    *,
+    assets: Sequence[str] | None = None,
+    partition: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    config: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> JobOutcome:
+    """Run job ``name`` (optionally only ``assets`` of it) to its end and report.
+
+    A run that fails is reported in the outcome. Raises UsageError when the home has no Dagster yet.
+    """
+    home = Home(settings.CRYPTO_BT_HOME)
+    if not (home.dagster / "dagster.yaml").is_file():
+        raise UsageError(f"{home.root} is not a home yet.", f"Make it one: crypto-bt init --home {home.root}")
+    definitions = build_definitions(settings, progress=progress)
+    with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
+        result = definitions.resolve_job_def(name).execute_in_process(
+            instance=instance,
+            partition_key=partition,
+            tags=dict(tags or {}),
+            run_config={**(config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            asset_selection=[dg.AssetKey(asset) for asset in assets] if assets else None,
+            raise_on_error=False,
+        )
+        checks = tuple(
+            CheckOutcome(
+                evaluation.asset_key.to_user_string(),
+                evaluation.check_name,
+                evaluation.passed,
+                evaluation.severity.value.lower(),
+                evaluation.description or "",
+            )
+            for evaluation in result.get_asset_check_evaluations()
+        )
+        return JobOutcome(result.run_id, result.success, _why(result, checks), checks, _metadata(result))
+
+
+def _why(result: dg.ExecuteInProcessResult, checks: Sequence[CheckOutcome]) -> str:
+    """Why the run failed: the blocking checks' own words, else the first failed step's error."""
+    blocked = [f"{c.asset} {c.name}: {c.text}" for c in checks if not c.passed and c.severity == "error"]
+    if result.success or blocked:
+        return " ".join(blocked)
+    for event in result.all_events:
+        if event.is_step_failure:
+            error, failure = event.step_failure_data.error, event.step_failure_data.user_failure_data
+            if failure is not None and failure.description:
+                return failure.description
+            return error.message.strip() if error is not None else str(event.message)
+    return f"Run {result.run_id} failed before its first step."
+
+
+def _metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
+    """Metadata of each asset's last materialization, as plain values."""
+    found: dict[str, dict[str, Any]] = {}
+    for event in result.all_events:
+        if event.is_step_materialization and event.asset_key is not None:
+            values = event.step_materialization_data.materialization.metadata
+            found[event.asset_key.to_user_string()] = {key: value.value for key, value in values.items()}
+    return found

@@ -1,0 +1,141 @@
+"""One update of the market store: ask the exchange, judge the rows, publish once.
+
+No Dagster here: the asset hands over the window and turns the report into metadata.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from time import perf_counter, process_time
+
+import polars as pl
+
+from crypto_bt.core.candles import revisions
+from crypto_bt.core.datasets import DATASETS
+from crypto_bt.core.errors import SourceUnavailable
+from crypto_bt.core.market import Listing
+from crypto_bt.core.universe import UniverseReport, check_universe
+from crypto_bt.sources import Batch, FetchRequest, MarketSource, Usage
+from crypto_bt.store import MarketStore, Snapshot
+
+#: Called with (requests done, requests in all, rows so far).
+Progress = Callable[[int, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Days to write: open times from ``start`` to ``end`` (exclusive), midnight UTC both."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What an update did; ``rows``, ``quarantined`` and ``revised`` count by dataset."""
+
+    snapshot: Snapshot
+    universe: UniverseReport
+    usage: Usage
+    seconds: float
+    cpu_seconds: float
+    rows: Mapping[str, int]
+    symbols: Mapping[str, int]
+    quarantined: Mapping[str, int]
+    revised: Mapping[str, int]
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+
+async def ingest(
+    source: MarketSource,
+    store: MarketStore,
+    *,
+    datasets: Sequence[str],
+    symbols: Sequence[str],
+    window: Window,
+    published_by: str,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Fetch ``datasets`` for the tradable ones of ``symbols`` over ``window`` and publish all at once.
+
+    A symbol that fails is reported and the others go on; raises SourceUnavailable when every symbol
+    failed, and SourceRefused when the exchange does not serve this address at all.
+    """
+    wall, cpu = perf_counter(), process_time()
+    async with source:
+        identity = await source.identity()
+        now = await source.server_time()
+        listings = await source.listings()
+        universe = check_universe(symbols, listings)
+        requests = [
+            FetchRequest(dataset, symbol, window.start, window.end)
+            for dataset in datasets
+            for symbol in universe.tradable
+        ]
+        batches: list[Batch] = []
+
+        def collect(batch: Batch) -> None:
+            batches.append(batch)
+            if progress is not None:
+                progress(len(batches), len(requests), sum(b.frame.height for b in batches))
+
+        failures = await source.fetch_all(requests, collect)
+    if requests and not batches:
+        raise SourceUnavailable(
+            f"None of {len(requests)} requests to {identity} succeeded; the first: {failures[0].reason}",
+            "The stored data is unchanged; see the exchange's status, then run the update again.",
+        )
+    changes = _changes(store, datasets, batches, window, now)
+    changes["universe"] = universe_rows(symbols, listings, now)
+    snapshot = store.publish(changes, source=identity, published_by=published_by, now=now)
+    return IngestReport(
+        snapshot=snapshot,
+        universe=universe,
+        usage=source.usage,
+        seconds=perf_counter() - wall,
+        cpu_seconds=process_time() - cpu,
+        rows={name: changes[name].height for name in datasets},
+        symbols={name: changes[name]["symbol"].n_unique() for name in datasets},
+        quarantined=_count(changes["quarantine"], datasets),
+        revised=_count(changes["revisions"], datasets),
+        failed={f"{f.request.symbol} {f.request.dataset}": f.reason for f in failures},
+    )
+
+
+def universe_rows(symbols: Sequence[str], listings: Mapping[str, Listing], now: datetime) -> pl.DataFrame:
+    """What the exchange says of each symbol today, one row each."""
+    day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    known = [listings.get(symbol) for symbol in symbols]
+    return pl.DataFrame(
+        {
+            "symbol": list(symbols),
+            "day": [day] * len(symbols),
+            "onboard_time": [listing.onboard if listing else None for listing in known],
+            "status": [listing.status if listing else "MISSING" for listing in known],
+            "tradable": [bool(listing and listing.tradable) for listing in known],
+        },
+        schema=DATASETS["universe"].schema,
+    ).sort("symbol")
+
+
+def _changes(
+    store: MarketStore, datasets: Sequence[str], batches: Sequence[Batch], window: Window, now: datetime
+) -> dict[str, pl.DataFrame]:
+    """The fetched rows by dataset, with what was refused and what differs from the stored values."""
+    changes: dict[str, pl.DataFrame] = {}
+    revised = [DATASETS["revisions"].empty()]
+    for name in datasets:
+        dataset = DATASETS[name]
+        frames = [batch.frame for batch in batches if batch.dataset == name]
+        changes[name] = pl.concat([dataset.empty(), *frames]).sort(dataset.key)
+        if dataset.timeframe is not None and not changes[name].is_empty():
+            stored = store.read(name, start=window.start, end=window.end + timedelta(days=1))
+            revised.append(revisions(stored, changes[name], dataset=name, seen_at=now))
+    refused = [DATASETS["quarantine"].empty(), *(batch.quarantine for batch in batches)]
+    changes["quarantine"] = pl.concat(refused).sort(DATASETS["quarantine"].key)
+    changes["revisions"] = pl.concat(revised).sort(DATASETS["revisions"].key)
+    return changes
+
+
+def _count(frame: pl.DataFrame, datasets: Sequence[str]) -> dict[str, int]:
+    return {name: frame.filter(pl.col("dataset") == name).height for name in datasets}

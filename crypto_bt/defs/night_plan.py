@@ -1,0 +1,36 @@
+"""What a night is to compute: the specification that the child process gets."""
+
+from datetime import date, datetime
+
+from crypto_bt.backtest.rules import Costs
+from crypto_bt.backtest.spec import NightSpec
+from crypto_bt.core.market import Timeframe
+from crypto_bt.core.night import cutoff_of
+from crypto_bt.defs.judgement import judge_dataset, left_out, tradable_symbols
+from crypto_bt.defs.resources import Desk
+from crypto_bt.strategies import strategy_classes
+
+BENCHMARK = "buy_and_hold"
+
+
+def plan_night(
+    desk: Desk, snapshot: str, night: date, now: datetime, strategies: tuple[str, ...] = ()
+) -> NightSpec:
+    """All whole symbols; the strategies asked for, else of the settings, else all; and the benchmark."""
+    settings = desk.settings
+    reasons = left_out([judge_dataset(desk, timeframe, snapshot, now) for timeframe in Timeframe])
+    listed = tradable_symbols(desk, snapshot)
+    gone = {s: "not tradable on the exchange" for s in settings.SYMBOLS if s not in listed}
+    names = strategies or settings.STRATEGIES or tuple(strategy_classes())
+    return NightSpec(
+        store=str(desk.store.root),
+        snapshot=snapshot,
+        night=night,
+        cutoff=cutoff_of(night),
+        symbols=tuple(symbol for symbol in listed if symbol not in reasons),
+        left_out={**gone, **reasons},
+        strategies={name: {} for name in dict.fromkeys((*names, BENCHMARK))},
+        costs=Costs(settings.COMMISSION_BPS, settings.SLIPPAGE_BPS),
+        benchmark=BENCHMARK,
+        history_start=settings.history_start,
+    )

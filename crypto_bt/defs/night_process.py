@@ -1,0 +1,80 @@
+"""Start the night's child process, pass its progress on, and stop it when its time is up."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from crypto_bt.backtest.spec import NightSpec
+from crypto_bt.core.errors import BacktestError
+
+#: What the child may see of the environment: enough to start Python, and no secret.
+ALLOWED_ENVIRONMENT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SYSTEMROOT", "VIRTUAL_ENV")
+NUMBA_CACHE: Final = "NUMBA_CACHE_DIR"
+
+
+def run_night_process(
+    spec: NightSpec, work: Path, *, timeout_seconds: float, cache: Path, say: Callable[[str], None]
+) -> Path:
+    """Run ``python -m crypto_bt.night`` on ``spec`` in the empty folder ``work``; returns the result folder.
+
+    ``say`` gets a sentence for each strategy that is done; ``cache`` keeps the compiled kernel between
+    nights. Raises BacktestError with the child's own sentence when it fails or exceeds ``timeout_seconds``.
+    """
+    spec_file, out = work / "spec.json", work / "out"
+    spec_file.write_text(spec.to_json())
+    environment = {name: os.environ[name] for name in ALLOWED_ENVIRONMENT if name in os.environ}
+    command = [sys.executable, "-m", "crypto_bt.night", "--spec", str(spec_file), "--out", str(out)]
+    with (work / "errors.txt").open("w+") as errors:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env={**environment, NUMBA_CACHE: str(cache)},
+        )
+        expired = threading.Event()
+
+        def stop() -> None:
+            expired.set()
+            process.kill()
+
+        timer = threading.Timer(timeout_seconds, stop)
+        timer.start()
+        try:
+            for line in process.stdout or ():
+                _pass_on(line, say)
+            code = process.wait()
+        finally:
+            timer.cancel()
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        errors.seek(0)
+        complaint = errors.read().strip()
+    if expired.is_set():
+        raise BacktestError(
+            f"The night took longer than {timeout_seconds / 60:.0f} minutes and was stopped.",
+            "Raise NIGHT_TIMEOUT_MINUTES or run fewer STRATEGIES.",
+        )
+    if code != 0:
+        raise BacktestError(complaint or f"The night's process ended with code {code}.")
+    return out
+
+
+def _pass_on(line: str, say: Callable[[str], None]) -> None:
+    try:
+        message = json.loads(line)
+    except ValueError:
+        say(line.rstrip())
+        return
+    if message.get("event") == "progress":
+        error = f"failed: {message['error']}" if message.get("error") else "done"
+        say(f"{message['strategy']} {error} ({message['done']} of {message['of']})")
+    elif message.get("event") == "failed":
+        say(message["traceback"])

@@ -1,0 +1,85 @@
+"""The one resource of the definitions: the home's desk, opened from its settings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import dagster as dg
+
+from crypto_bt.defs.ingest import Progress
+from crypto_bt.runtime.home import Home
+from crypto_bt.settings import Settings
+from crypto_bt.sources import BinanceUsdm, MarketSource
+from crypto_bt.store import ResultsStore, SnapshotStore
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+SNAPSHOT_TAG = "crypto_bt/snapshot"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What assets and checks work on; ``clock`` is the only place where they learn the time."""
+
+    settings: Settings
+    home: Home
+    store: SnapshotStore
+    results: ResultsStore
+    clock: Callable[[], datetime]
+    progress: Progress | None = None
+
+    @classmethod
+    def open(cls, settings: Settings, progress: Progress | None = None) -> "Desk":
+        """The desk of the home that ``settings`` name; touches no file."""
+        home = Home(settings.CRYPTO_BT_HOME)
+        return cls(
+            settings,
+            home,
+            SnapshotStore(home.store),
+            ResultsStore(home.results),
+            clock_of(settings),
+            progress,
+        )
+
+    def source(self, *, scheduled: bool) -> MarketSource:
+        """The exchange; scheduled work takes the smaller share of its request weight."""
+        settings = self.settings
+        share = settings.WEIGHT_SHARE_SCHEDULED if scheduled else settings.WEIGHT_SHARE_BACKFILL
+        loopback = urlsplit(settings.EXCHANGE_URL).hostname in LOOPBACK_HOSTS
+        return BinanceUsdm(
+            base_url=settings.EXCHANGE_URL or None,
+            weight_share=1.0 if loopback else share,
+            check_skew=settings.FIXED_NOW is None,
+        )
+
+    @property
+    def lookback(self) -> timedelta:
+        """The span over which a symbol has to be whole."""
+        return timedelta(days=self.settings.QUALITY_LOOKBACK_DAYS)
+
+
+def clock_of(settings: Settings) -> Callable[[], datetime]:
+    """The wall clock, or the moment at which a recorded home stands still."""
+    fixed = settings.FIXED_NOW
+    if fixed is not None:
+        return lambda: fixed
+    return lambda: datetime.now(UTC)
+
+
+def snapshot_of_run(
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, desk: Desk
+) -> str | None:
+    """The snapshot that this whole run reads: resolved by its first step, kept as a run tag.
+
+    So the checks judge the very data that is then backtested, though updates may be published meanwhile.
+    None while the store is empty.
+    """
+    run = context.instance.get_run_by_id(context.run.run_id)
+    if run is not None and SNAPSHOT_TAG in run.tags:
+        return str(run.tags[SNAPSHOT_TAG])
+    current = desk.store.current()
+    if current is None:
+        return None
+    if run is not None:
+        context.instance.add_run_tags(run.run_id, {SNAPSHOT_TAG: current.id})
+    return current.id

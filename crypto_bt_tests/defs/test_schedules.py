@@ -1,0 +1,90 @@
+"""The schedules: UTC, described, on by default, quiet on an empty home, and what they ask for."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from crypto_bt.defs import schedules
+from crypto_bt.defs.partitions import RANGE_END, RANGE_START
+from crypto_bt.defs.resources import Desk
+from crypto_bt.settings import load_settings
+from crypto_bt_tests.frames import candle_frame
+
+NOW = datetime(2026, 3, 4, 2, 5, tzinfo=UTC)
+EXPECTED = {
+    "data_update": "30 0 * * *",
+    "intraday_update": "5 */2 * * *",
+    "data_validation": "0 1 * * *",
+    "nightly_backtest": "30 23 * * *",
+}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """A desk on an empty home."""
+    return Desk.open(load_settings(tmp_path))
+
+
+def store_one_candle(desk: Desk, opened: datetime) -> None:
+    """Make the home loaded."""
+    desk.store.publish({"candles_1h": candle_frame([opened])}, source="test", published_by="test", now=NOW)
+
+
+def tick(name: str, desk: Desk, now: datetime = NOW) -> dg.RunRequest | dg.SkipReason:
+    """What schedule ``name`` asks for at ``now``."""
+    [schedule] = [s for s in schedules.build_schedules(running=True) if s.name == name]
+    context = dg.build_schedule_context(scheduled_execution_time=now, resources={"desk": desk})
+    [asked] = schedule(context) if isinstance(schedule(context), list) else [schedule(context)]
+    return asked
+
+
+def test_schedules_are_the_promised_ones_in_utc_described_and_on() -> None:
+    built = schedules.build_schedules(running=True)
+    assert {s.name: s.cron_schedule for s in built} == EXPECTED
+    assert {s.execution_timezone for s in built} == {"UTC"}
+    assert all(s.description for s in built)
+    assert {s.default_status for s in built} == {dg.DefaultScheduleStatus.RUNNING}
+
+
+def test_schedules_of_a_recorded_home_load_switched_off_and_say_why() -> None:
+    built = schedules.build_schedules(running=False)
+    assert {s.default_status for s in built} == {dg.DefaultScheduleStatus.STOPPED}
+    assert all("clock stands still" in str(s.description) for s in built)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_schedule_on_an_empty_home_skips_with_the_backfill_command(name: str, desk: Desk) -> None:
+    asked = tick(name, desk)
+    assert isinstance(asked, dg.SkipReason)
+    assert "crypto-bt data backfill --start 2025-03-04" in str(asked.skip_message)
+
+
+def test_data_update_asks_for_yesterday(desk: Desk) -> None:
+    store_one_candle(desk, NOW - timedelta(hours=5))
+    asked = tick("data_update", desk)
+    assert isinstance(asked, dg.RunRequest)
+    assert asked.partition_key == "2026-03-03"
+
+
+def test_intraday_update_same_day_asks_for_today(desk: Desk) -> None:
+    store_one_candle(desk, NOW.replace(hour=0, minute=0))
+    asked = tick("intraday_update", desk)
+    assert isinstance(asked, dg.RunRequest)
+    assert asked.partition_key == "2026-03-04"
+
+
+def test_intraday_update_after_a_pause_asks_for_every_day_since(desk: Desk) -> None:
+    store_one_candle(desk, NOW - timedelta(days=3))
+    asked = tick("intraday_update", desk)
+    assert isinstance(asked, dg.RunRequest)
+    assert asked.partition_key is None
+    assert (asked.tags[RANGE_START], asked.tags[RANGE_END]) == ("2026-03-01", "2026-03-04")
+
+
+def test_nightly_backtest_asks_for_the_night_of_its_day(desk: Desk) -> None:
+    store_one_candle(desk, NOW)
+    asked = tick("nightly_backtest", desk, NOW.replace(hour=23, minute=30))
+    assert isinstance(asked, dg.RunRequest)
+    assert asked.partition_key == "2026-03-04"

@@ -1,0 +1,139 @@
+"""The house keeps its rules: small files, quiet imports, everything wired, everything helped."""
+
+import ast
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PRODUCT = sorted((ROOT / "crypto_bt").rglob("*.py"))
+TESTS = sorted((ROOT / "crypto_bt_tests").rglob("test_*.py"))
+FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager"}
+UNFINISHED = ("TO" + "DO", "FIX" + "ME", "X" * 3, "NotImplemented" + "Error")
+
+
+def lines(path: Path) -> int:
+    """Lines of a file."""
+    return len(path.read_text().splitlines())
+
+
+def test_files_are_small() -> None:
+    sizes = {str(path.relative_to(ROOT)): lines(path) for path in PRODUCT}
+    assert {name: size for name, size in sizes.items() if size > 300} == {}
+    small = sum(size < 150 for size in sizes.values())
+    assert small >= 0.7 * len(sizes), "most files stay under 150 lines"
+
+
+def test_files_have_names_that_say_what_they_hold() -> None:
+    assert [path for path in PRODUCT if FORBIDDEN_NAMES & set(path.stem.split("_"))] == []
+
+
+def test_files_hold_no_unfinished_words() -> None:
+    found = [(path.name, word) for path in PRODUCT for word in UNFINISHED if word in path.read_text()]
+    assert found == []
+
+
+@pytest.mark.parametrize("path", PRODUCT, ids=lambda path: str(path.relative_to(ROOT)))
+def test_module_and_its_public_names_have_docstrings(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree), "say in the module's docstring what lives here"
+    public = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        and not node.name.startswith("_")
+    ]
+    assert [node.name for node in public if not ast.get_docstring(node)] == []
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_test_asserts_something(path: Path) -> None:
+    """A test without an assertion on behaviour proves nothing."""
+    proves = {"raises", "fail", "warns"}
+    idle = []
+    helpers = {
+        node.name
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and any(isinstance(inner, ast.Assert) for inner in ast.walk(node))
+    }
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.FunctionDef) or not node.name.startswith("test_"):
+            continue
+        inner = list(ast.walk(node))
+        asserts = any(isinstance(item, ast.Assert) for item in inner)
+        names = {item.attr for item in inner if isinstance(item, ast.Attribute)}
+        names |= {item.id for item in inner if isinstance(item, ast.Name)}
+        if not asserts and not names & (proves | helpers):
+            idle.append(node.name)
+    assert idle == []
+
+
+def test_importing_everything_opens_nothing_and_reads_no_environment() -> None:
+    """Import every module under guards; a socket, a written file or an environment look-up fails."""
+    names = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in PRODUCT
+        if path.name != "__main__.py"
+    ]
+    code = textwrap.dedent(
+        """
+        import importlib, os, socket, sys
+        import aiohttp, dagster, pydantic_settings, polars, psutil, rich, typer, dotenv, tenacity, filelock
+        import numpy, jinja2, numba, hypothesis
+        import rich.progress, rich.console, rich.table
+        ours = os.sep + "crypto_bt" + os.sep
+        bad = []
+
+        def from_us():
+            frame = sys._getframe(2)
+            while frame is not None:
+                name = frame.f_code.co_filename
+                if ours in name:
+                    return name
+                frame = frame.f_back
+            return ""
+
+        def guard(event, args):
+            opens_file = event == "open" and isinstance(args[1], str) and args[1] not in (None, "rb")
+            if event.startswith("socket.") or opens_file or event == "subprocess.Popen":
+                if "__pycache__" not in str(args[0]):
+                    bad.append((event, str(args[0])[:80]))
+
+        class Watched(dict):
+            def seen(self, key):
+                caller = sys._getframe(2).f_code.co_filename
+                if ours in caller and "importlib" not in caller:
+                    bad.append(("environment", key, caller))
+
+        original = os._Environ.__getitem__
+        def look(self, key):
+            frame = sys._getframe(1)
+            for _ in range(3):
+                if frame is not None and ours in frame.f_code.co_filename:
+                    bad.append(("environment", key, frame.f_code.co_filename))
+                frame = frame.f_back if frame else None
+            return original(self, key)
+        os._Environ.__getitem__ = look
+        sys.addaudithook(guard)
+        sys.dont_write_bytecode = True
+        for name in sys.argv[1:]:
+            importlib.import_module(name)
+        print(bad)
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *names], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+def test_definitions_load_without_the_heavy_libraries() -> None:
+    heavy = ["ccxt", "numba", "matplotlib", "duckdb", "aiohttp.web"]
+    code = f"import sys, crypto_bt.definitions; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stderr

@@ -1,0 +1,163 @@
+"""The main job end to end, as a user runs it: the command line as a process, over a real socket."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from crypto_bt.settings import Settings
+from crypto_bt_tests.recorded import RECORDED, needs_recorded
+
+
+def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """``crypto-bt`` with these arguments, in a clean environment; asserts the exit code."""
+    environment = {name: value for name, value in os.environ.items() if name not in Settings.model_fields}
+    done = subprocess.run(
+        [sys.executable, "-m", "crypto_bt", *arguments],
+        capture_output=True, text=True, check=False, env=environment, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def run_json(*arguments: str, code: int = 0) -> Any:
+    """The JSON object that a command prints."""
+    return json.loads(run(*arguments, "--json", code=code).stdout)
+
+
+@pytest.fixture(scope="module")
+def synthetic(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A small demo on the invented market, made once."""
+    home = tmp_path_factory.mktemp("synthetic") / "home"
+    result: dict[str, Any] = run_json("demo", "--symbols", "4", "--days", "60", "--home", str(home))
+    return result
+
+
+def test_demo_reports_what_it_did(synthetic: dict[str, Any]) -> None:
+    assert synthetic["source"] == "simulated:seed=7"
+    assert synthetic["symbols"] == 4
+    # 60 whole days and the closed candles of today.
+    assert 4 * 60 * 31 <= synthetic["candles"] <= 4 * 61 * 31
+    assert synthetic["checks"]["failed"] == 0
+    assert synthetic["checks"]["passed"] == 19
+    rows = {row["strategy"]: row for row in synthetic["backtests"]}
+    assert set(rows) == {"buy_and_hold", "donchian_breakout", "ema_cross", "rsi_reversion"}
+    assert rows["buy_and_hold"]["symbols"] == 4
+    assert rows["ema_cross"]["trades"] > 4
+    assert all(-1 <= row["max_drawdown"] <= 0 for row in rows.values())
+    report = Path(synthetic["report"]).read_text()
+    assert "ema_cross" in report
+    assert "imulated" in report
+
+
+def test_demo_leaves_the_files_for_other_programs(synthetic: dict[str, Any]) -> None:
+    results = Path(synthetic["home"]) / "results"
+    latest = json.loads((results / "backtest_results.json").read_text())
+    assert latest["night"] == synthetic["night"]
+    assert latest["stale"] is None
+    assert set(latest["strategies"]) >= {"ema_cross"}
+    archived = results / "archive" / f"backtest_results_{synthetic['night']}.json"
+    assert json.loads(archived.read_text()) == latest
+    signals = pl.read_parquet(results / "signals_validated.parquet")
+    assert signals["symbol"].n_unique() == 4
+    assert set(signals["target"].unique()) <= {-1, 0, 1}
+    assert signals["valid_until"].null_count() == 0
+
+
+def test_backtest_again_gives_the_same_bytes(synthetic: dict[str, Any]) -> None:
+    home = synthetic["home"]
+    again = run_json("backtest", "--home", home, "--night", synthetic["night"])
+    assert again["digest"] == synthetic["digest"]
+    assert again["snapshot"] == synthetic["snapshot"]
+    assert again["backtests"] == synthetic["backtests"]
+
+
+def test_backtest_of_one_strategy_is_a_trial_and_publishes_nothing(synthetic: dict[str, Any]) -> None:
+    latest = Path(synthetic["home"]) / "results" / "backtest_results.json"
+    before = latest.read_bytes()
+    trial = run_json("backtest", "--strategy", "ema_cross", "--home", synthetic["home"])
+    assert {row["strategy"] for row in trial["backtests"]} == {"ema_cross", "buy_and_hold"}
+    assert latest.read_bytes() == before
+
+
+def test_data_list_and_sql_and_export_agree(synthetic: dict[str, Any], tmp_path: Path) -> None:
+    home = synthetic["home"]
+    holdings = run_json("data", "list", "--home", home)["holdings"]
+    rows = {(row["symbol"], row["dataset"]): row["rows"] for row in holdings}
+    asked = run_json("sql", "select symbol, count(*) as n from candles_1h group by symbol", "--home", home)
+    assert {row["symbol"]: row["n"] for row in asked} == {
+        symbol: count for (symbol, dataset), count in rows.items() if dataset == "candles_1h"
+    }
+    first, second = tmp_path / "first", tmp_path / "second"
+    run("data", "export", str(first), "--home", home)
+    run("data", "export", str(second), "--home", home)
+    assert (first / "candles_1h.parquet").read_bytes() == (second / "candles_1h.parquet").read_bytes()
+    frame = pl.read_parquet(first / "candles_1h.parquet")
+    assert frame.select("symbol", "open_time").equals(
+        frame.select("symbol", "open_time").sort("symbol", "open_time")
+    )
+    assert frame.height == sum(asked_row["n"] for asked_row in asked)
+    assert run_json("data", "verify", "--home", home)["corrupt"] == []
+
+
+def test_status_of_a_fresh_demo_is_well(synthetic: dict[str, Any]) -> None:
+    status = run_json("status", "--home", synthetic["home"])
+    assert status["well"] is True
+    assert set(status["timeframes"]) == {"1h", "4h", "1d"}
+    assert status["night"]["night"] == synthetic["night"]
+
+
+def test_demo_of_another_seed_on_the_same_home_is_refused(synthetic: dict[str, Any]) -> None:
+    done = run("demo", "--seed", "8", "--symbols", "4", "--days", "60", "--home", synthetic["home"], code=1)
+    assert "holds data of simulated:seed=7, not of simulated:seed=8" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_demo_with_too_many_symbols_leaves_no_trace(tmp_path: Path) -> None:
+    done = run("demo", "--symbols", "61", "--home", str(tmp_path / "home"), code=1)
+    assert "61 symbols were asked for" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_demo_in_an_unwritable_place_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("demo", "--symbols", "2", "--days", "40", "--home", str(tmp_path / "file" / "home"), code=1)
+    assert "cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_demo_of_missing_recordings_says_which_files(tmp_path: Path) -> None:
+    done = run("demo", "--recorded", str(tmp_path), "--home", str(tmp_path / "home"), code=1)
+    assert "candles_1h.parquet" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_recorded
+def test_demo_on_recorded_candles_stores_exactly_what_was_recorded(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    result = run_json("demo", "--recorded", str(RECORDED), "--home", str(home))
+    assert result["source"].startswith("recorded:")
+    assert result["night"] == "2025-11-30"
+    run("data", "export", str(tmp_path / "out"), "--home", str(home))
+    key = ["symbol", "open_time", "open", "high", "low", "close", "volume"]
+    symbols = None
+    for timeframe in ("1h", "4h", "1d"):
+        stored = pl.read_parquet(tmp_path / "out" / f"candles_{timeframe}.parquet")
+        symbols = symbols or stored["symbol"].unique().to_list()
+        recorded = pl.read_parquet(RECORDED / f"candles_{timeframe}.parquet").filter(
+            pl.col("symbol").is_in(symbols), pl.col("open_time") >= stored["open_time"].min()
+        )
+        assert stored.height == recorded.height
+        assert stored.select(key).join(recorded.select(key), on=key, how="anti").is_empty()
+        assert stored["taker_buy_volume"].null_count() == stored.height
+    assert len(symbols or []) == 47
+    assert set(result["without_funding"]) > {"XTZUSDT"}
+    assert result["mark_price_source"]["mark_1h"] > 0
+    assert result["mark_price_source"]["candle_open"] > 0
+    status = run_json("status", "--home", str(home))
+    assert status["now"] == "2025-12-01T00:00:00Z"
