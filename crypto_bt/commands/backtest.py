@@ -35,9 +35,8 @@ def backtest(
     from crypto_bt.defs.execute import run_job
     from crypto_bt.defs.resources import Desk
 
-    settings = open_home(home)
     out = Output(as_json=as_json)
-    desk = Desk.open(settings)
+    desk = Desk.open(open_home(home))
     now = desk.clock()
     day = parse_day(night, "--night").date() if night else last_due_night(now)
     if cutoff_of(day) > now:
@@ -50,10 +49,10 @@ def backtest(
         result = _trial(desk, day, tuple(strategy), out)
     else:
         out.note(f"Checking, backtesting and reporting the night of {day} ...")
-        outcome = run_job("nightly_backtest", settings, partition=day.isoformat())
+        outcome = run_job("nightly_backtest", desk, partition=day.isoformat())
         if not outcome.success:
             raise CryptoBtError(outcome.why)
-        result = night_summary(settings, day, outcome)
+        result = night_summary(desk, day, outcome)
     say_night(out, result)
     if result["report"]:
         out.say(f"The report: {result['report']}")

@@ -1,6 +1,7 @@
 """``crypto-bt data``: fill the store, see what it holds, take it out."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -60,11 +61,10 @@ def backfill(
     with out.progress("Fetching") as report:
         outcome = run_job(
             "data_update",
-            settings,
+            replace(desk, progress=report),
             assets=datasets,
             tags=range_tags(first, last),
             config={"ops": {"market_data": {"config": {"symbols": chosen, "scheduled": False}}}},
-            progress=report,
         )
     if not outcome.success:
         raise CryptoBtError(outcome.why)

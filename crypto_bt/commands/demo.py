@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
@@ -119,27 +119,23 @@ def _home(root: Path, plan: DemoPlan, url: str) -> Iterator[Home]:
 
 def _run(home: Home, plan: DemoPlan, out: Output) -> dict[str, Any]:
     from crypto_bt.defs.execute import run_job
-    from crypto_bt.defs.partitions import day_key, range_tags
+    from crypto_bt.defs.partitions import range_tags
+    from crypto_bt.defs.resources import Desk
 
-    settings = load_settings(home.root)
-    symbols, span = len(settings.SYMBOLS), (plan.end - plan.start).days
+    desk = Desk.open(load_settings(home.root))
+    symbols, span = len(desk.settings.SYMBOLS), (plan.end - plan.start).days
     out.note(f"Fetching {span} days of {symbols} symbols: H1, H4, D1 candles, funding, mark prices ...")
     with out.progress("Fetching") as report:
         update = run_job(
             "data_update",
-            settings,
+            replace(desk, progress=report),
             tags=range_tags(plan.start, plan.end),
             config={"ops": {"market_data": {"config": {"scheduled": False}}}},
-            progress=report,
         )
     if not update.success:
         raise CryptoBtError(update.why)
     out.note(f"Checking, backtesting and reporting the night of {plan.night} ...")
-    night = run_job("nightly_backtest", settings, partition=day_key(_midnight(plan.night)))
+    night = run_job("nightly_backtest", desk, partition=plan.night.isoformat())
     if not night.success:
         raise CryptoBtError(night.why)
-    return night_summary(settings, plan.night, night)
-
-
-def _midnight(night: date) -> datetime:
-    return EPOCH + (night - EPOCH.date())
+    return night_summary(desk, plan.night, night)

@@ -5,26 +5,24 @@ from typing import TYPE_CHECKING, Any
 
 from crypto_bt.commands.output import Output, figure, percent
 from crypto_bt.core.datasets import CANDLE_DATASETS
-from crypto_bt.settings import Settings
 
 if TYPE_CHECKING:
     from crypto_bt.defs.execute import JobOutcome
+    from crypto_bt.defs.resources import Desk
 
 
-def night_summary(settings: Settings, night: date, outcome: "JobOutcome") -> dict[str, Any]:
+def night_summary(desk: "Desk", night: date, outcome: "JobOutcome") -> dict[str, Any]:
     """The result object of ``demo`` and ``backtest``: what was checked, and how each strategy did."""
     from crypto_bt.defs.backtest_assets import report_path
-    from crypto_bt.defs.resources import Desk
     from crypto_bt.report.scorecard import summary_rows
 
-    desk = Desk.open(settings)
     result = desk.results.night(night)
     if result is None:
         raise LookupError(f"the night of {night} succeeded and left no result")
     snapshot = desk.store.snapshot(result.stamp["snapshot"]["id"])
     stamp = result.stamp
     return {
-        "home": settings.CRYPTO_BT_HOME,
+        "home": desk.home.root,
         "source": snapshot.source,
         "snapshot": snapshot.id,
         "night": night.isoformat(),

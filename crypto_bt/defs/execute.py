@@ -12,9 +12,7 @@ import dagster as dg
 
 from crypto_bt.core.errors import UsageError
 from crypto_bt.defs.build import build_definitions
-from crypto_bt.defs.ingest import Progress
-from crypto_bt.runtime.home import Home
-from crypto_bt.settings import Settings
+from crypto_bt.defs.resources import Desk
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,30 +39,32 @@ class JobOutcome:
 
 def run_job(
     name: str,
-    settings: Settings,
+    desk: Desk,
     *,
     assets: Sequence[str] | None = None,
     partition: str | None = None,
     tags: Mapping[str, str] | None = None,
     config: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
 ) -> JobOutcome:
-    """Run job ``name`` (optionally only ``assets`` of it) to its end and report.
+    """Run job ``name``, or only ``assets`` of it, on the home of ``desk`` to its end and report.
 
     A run that fails is reported in the outcome. Raises UsageError when the home has no Dagster yet.
     """
-    home = Home(settings.CRYPTO_BT_HOME)
+    home = desk.home
     if not (home.dagster / "dagster.yaml").is_file():
         raise UsageError(f"{home.root} is not a home yet.", f"Make it one: crypto-bt init --home {home.root}")
-    definitions = build_definitions(settings, progress=progress)
     with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
-        result = definitions.resolve_job_def(name).execute_in_process(
-            instance=instance,
-            partition_key=partition,
-            tags=dict(tags or {}),
-            run_config={**(config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            asset_selection=[dg.AssetKey(asset) for asset in assets] if assets else None,
-            raise_on_error=False,
+        result = (
+            build_definitions(desk)
+            .resolve_job_def(name)
+            .execute_in_process(
+                instance=instance,
+                partition_key=partition,
+                tags=dict(tags or {}),
+                run_config={**(config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                asset_selection=[dg.AssetKey(asset) for asset in assets] if assets else None,
+                raise_on_error=False,
+            )
         )
         checks = tuple(
             CheckOutcome(

@@ -7,7 +7,6 @@ import dagster as dg
 from crypto_bt.core.datasets import CANDLE_DATASETS
 from crypto_bt.defs.backtest_assets import mark_results_stale
 from crypto_bt.defs.market_assets import MARKET_ASSETS
-from crypto_bt.defs.partitions import DAILY
 
 #: What makes Dagster's queue run one writer of market data at a time.
 WRITES_MARKET: Final = {"crypto_bt/writes_market": "yes"}
@@ -16,14 +15,12 @@ INTRADAY_ASSETS: Final = ("candles_1h", "candles_4h", "funding_rates")
 data_update = dg.define_asset_job(
     "data_update",
     selection=dg.AssetSelection.assets(*MARKET_ASSETS),
-    partitions_def=DAILY,
     tags=WRITES_MARKET,
     description="Fetch whole days of candles, funding and mark prices and publish them as one snapshot.",
 )
 intraday_update = dg.define_asset_job(
     "intraday_update",
     selection=dg.AssetSelection.assets(*INTRADAY_ASSETS),
-    partitions_def=DAILY,
     tags=WRITES_MARKET,
     description="Fetch H1, H4 and funding from the last stored candle to the last closed one.",
 )
@@ -36,7 +33,6 @@ nightly_backtest = dg.define_asset_job(
     "nightly_backtest",
     selection=dg.AssetSelection.assets("nightly_backtest", "scorecard")
     | dg.AssetSelection.checks_for_assets(*CANDLE_DATASETS),
-    partitions_def=DAILY,
     hooks={mark_results_stale},
     description="Check the candles, backtest every strategy on that very snapshot, write the scorecard.",
 )

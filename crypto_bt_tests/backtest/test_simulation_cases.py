@@ -99,6 +99,18 @@ CASES: dict[str, tuple[list[Ohlc | None], list[int], Rules, list[tuple[float, fl
         [FLAT, FLAT, (100, 100, 70, 95), FLAT], [1, 1, 1, 1], Rules(FREE, stop_loss=0.25, leverage=10.0),
         [(100, 90, "liquidation")],
     ),
+    "touching_the_stop_exactly_is_enough": (
+        [FLAT, FLAT, (100, 100, 75, 90), FLAT], [1, 1, 1, 1], Rules(FREE, stop_loss=0.25),
+        [(100, 75, "stop")],
+    ),
+    "touching_the_target_exactly_is_enough": (
+        [FLAT, FLAT, (100, 125, 99, 120), FLAT], [1, 1, 1, 1], Rules(FREE, take_profit=0.25),
+        [(100, 125, "target")],
+    ),
+    "reaching_liquidation_exactly_is_enough": (
+        [FLAT, FLAT, (100, 100, 75, 90), FLAT], [1, 1, 1, 1], Rules(FREE, leverage=4.0),
+        [(100, 75, "liquidation")],
+    ),
     "slippage_worsens_market_and_stop_fills": (
         [FLAT, FLAT, (100, 100, 94, 96), FLAT], [1, 1, 1, 1], Rules(Costs(0.0, 100.0), stop_loss=0.05),
         [(101, 95.95 * 0.99, "stop")],

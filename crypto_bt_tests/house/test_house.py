@@ -1,9 +1,9 @@
 """The house keeps its rules: small files, quiet imports, everything wired, everything helped."""
 
 import ast
+import json
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -79,57 +79,12 @@ def test_importing_everything_opens_nothing_and_reads_no_environment() -> None:
         for path in PRODUCT
         if path.name != "__main__.py"
     ]
-    code = textwrap.dedent(
-        """
-        import importlib, os, socket, sys
-        import aiohttp, dagster, pydantic_settings, polars, psutil, rich, typer, dotenv, tenacity, filelock
-        import numpy, jinja2, numba, hypothesis
-        import rich.progress, rich.console, rich.table
-        ours = os.sep + "crypto_bt" + os.sep
-        bad = []
-
-        def from_us():
-            frame = sys._getframe(2)
-            while frame is not None:
-                name = frame.f_code.co_filename
-                if ours in name:
-                    return name
-                frame = frame.f_back
-            return ""
-
-        def guard(event, args):
-            opens_file = event == "open" and isinstance(args[1], str) and args[1] not in (None, "rb")
-            if event.startswith("socket.") or opens_file or event == "subprocess.Popen":
-                if "__pycache__" not in str(args[0]):
-                    bad.append((event, str(args[0])[:80]))
-
-        class Watched(dict):
-            def seen(self, key):
-                caller = sys._getframe(2).f_code.co_filename
-                if ours in caller and "importlib" not in caller:
-                    bad.append(("environment", key, caller))
-
-        original = os._Environ.__getitem__
-        def look(self, key):
-            frame = sys._getframe(1)
-            for _ in range(3):
-                if frame is not None and ours in frame.f_code.co_filename:
-                    bad.append(("environment", key, frame.f_code.co_filename))
-                frame = frame.f_back if frame else None
-            return original(self, key)
-        os._Environ.__getitem__ = look
-        sys.addaudithook(guard)
-        sys.dont_write_bytecode = True
-        for name in sys.argv[1:]:
-            importlib.import_module(name)
-        print(bad)
-        """
-    )
+    guard = Path(__file__).with_name("import_guard.py")
     done = subprocess.run(
-        [sys.executable, "-c", code, *names], capture_output=True, text=True, cwd=ROOT, check=False
+        [sys.executable, str(guard), *names], capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "[]"
+    assert json.loads(done.stdout) == []
 
 
 def test_definitions_load_without_the_heavy_libraries() -> None:
