@@ -79,7 +79,6 @@ def _trial(desk: "Desk", night: date, strategies: tuple[str, ...], out: Output) 
             spec,
             Path(work),
             timeout_seconds=desk.settings.NIGHT_TIMEOUT_MINUTES * 60,
-            cache=desk.home.compiled,
             say=out.note,
         )
         metrics = pl.read_parquet(files / "metrics.parquet")

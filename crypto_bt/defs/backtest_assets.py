@@ -60,7 +60,6 @@ def nightly_backtest(
                 spec,
                 Path(work),
                 timeout_seconds=desk.settings.NIGHT_TIMEOUT_MINUTES * 60,
-                cache=desk.home.compiled,
                 say=context.log.info,
             )
             result = desk.results.publish(night, out, now=now)
@@ -86,8 +85,9 @@ def nightly_backtest(
 def scorecard(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]) -> dg.MaterializeResult[None]:
     """Compare, draw, and write the night's page."""
     from crypto_bt.report.charts import equity_and_drawdown_svg
-    from crypto_bt.report.html import night_page
-    from crypto_bt.report.scorecard import build_scorecard, scorecard_markdown
+    from crypto_bt.report.markdown import scorecard_markdown
+    from crypto_bt.report.page import night_page
+    from crypto_bt.report.scorecard import build_scorecard
 
     night = date.fromisoformat(context.partition_key)
     result = desk.results.night(night)

@@ -52,25 +52,27 @@ async def ingest(
     *,
     datasets: Sequence[str],
     symbols: Sequence[str],
+    universe: Sequence[str],
     window: Window,
     published_by: str,
     progress: Progress | None = None,
 ) -> IngestReport:
     """Fetch ``datasets`` for the tradable ones of ``symbols`` over ``window`` and publish all at once.
 
-    A symbol that fails is reported and the others go on; raises SourceUnavailable when every symbol
-    failed, and SourceRefused when the exchange does not serve this address at all.
+    What the exchange says of every symbol of ``universe`` is published with them. A symbol that fails is
+    reported and the others go on; raises SourceUnavailable when every symbol failed, and SourceRefused
+    when the exchange does not serve this address at all.
     """
     wall, cpu = perf_counter(), process_time()
     async with source:
         identity = await source.identity()
         now = await source.server_time()
         listings = await source.listings()
-        universe = check_universe(symbols, listings)
+        report = check_universe(symbols, listings)
         requests = [
             FetchRequest(dataset, symbol, window.start, window.end)
             for dataset in datasets
-            for symbol in universe.tradable
+            for symbol in report.tradable
         ]
         batches: list[Batch] = []
 
@@ -86,11 +88,11 @@ async def ingest(
             "The stored data is unchanged; see the exchange's status, then run the update again.",
         )
     changes = _changes(store, datasets, batches, window, now)
-    changes["universe"] = universe_rows(symbols, listings, now)
+    changes["universe"] = universe_rows(list(dict.fromkeys((*universe, *symbols))), listings, now)
     snapshot = store.publish(changes, source=identity, published_by=published_by, now=now)
     return IngestReport(
         snapshot=snapshot,
-        universe=universe,
+        universe=report,
         usage=source.usage,
         seconds=perf_counter() - wall,
         cpu_seconds=process_time() - cpu,

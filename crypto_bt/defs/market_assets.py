@@ -93,6 +93,7 @@ def market_data(
                     desk.store,
                     datasets=datasets,
                     symbols=symbols,
+                    universe=desk.settings.SYMBOLS,
                     window=window,
                     published_by=who,
                     progress=desk.progress,

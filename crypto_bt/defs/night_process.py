@@ -14,31 +14,32 @@ from crypto_bt.core.errors import BacktestError
 
 #: What the child may see of the environment: enough to start Python, and no secret.
 ALLOWED_ENVIRONMENT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SYSTEMROOT", "VIRTUAL_ENV")
-NUMBA_CACHE: Final = "NUMBA_CACHE_DIR"
 
 
 def run_night_process(
-    spec: NightSpec, work: Path, *, timeout_seconds: float, cache: Path, say: Callable[[str], None]
+    spec: NightSpec, work: Path, *, timeout_seconds: float, say: Callable[[str], None]
 ) -> Path:
     """Run ``python -m crypto_bt.night`` on ``spec`` in the empty folder ``work``; returns the result folder.
 
-    ``say`` gets a sentence for each strategy that is done; ``cache`` keeps the compiled kernel between
-    nights. Raises BacktestError with the child's own sentence when it fails or exceeds ``timeout_seconds``.
+    ``say`` gets a sentence for each strategy that is done. Raises BacktestError with the child's own
+    sentence when it fails, and when it exceeds ``timeout_seconds``.
     """
     spec_file, out = work / "spec.json", work / "out"
     spec_file.write_text(spec.to_json())
     environment = {name: os.environ[name] for name in ALLOWED_ENVIRONMENT if name in os.environ}
     command = [sys.executable, "-m", "crypto_bt.night", "--spec", str(spec_file), "--out", str(out)]
-    with (work / "errors.txt").open("w+") as errors:
-        process = subprocess.Popen(
+    expired = threading.Event()
+    with (
+        (work / "errors.txt").open("w+") as errors,
+        subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env={**environment, NUMBA_CACHE: str(cache)},
-        )
-        expired = threading.Event()
+            env=environment,
+        ) as process,
+    ):
 
         def stop() -> None:
             expired.set()
@@ -50,11 +51,11 @@ def run_night_process(
             for line in process.stdout or ():
                 _pass_on(line, say)
             code = process.wait()
+        except BaseException:
+            process.kill()
+            raise
         finally:
             timer.cancel()
-            if process.poll() is None:
-                process.kill()
-                process.wait()
         errors.seek(0)
         complaint = errors.read().strip()
     if expired.is_set():

@@ -6,7 +6,6 @@
     dagster/        DAGSTER_HOME: dagster.yaml, runs, schedule toggles
     store/          market data snapshots
     results/        nights: trades, curves, metrics, reports
-    compiled/       machine code of the kernel, made by the first night
     market.json     which loopback market this home belongs to (demo homes only)
     market.lock     held by whoever writes market data
 """
@@ -65,11 +64,6 @@ class Home:
     def results(self) -> Path:
         """The results of the nights."""
         return self.root / "results"
-
-    @property
-    def compiled(self) -> Path:
-        """Machine code of the kernel, kept between nights."""
-        return self.root / "compiled"
 
     @property
     def market_file(self) -> Path:

@@ -14,6 +14,7 @@ from typing import Final
 Sleep = Callable[[float], Awaitable[None]]
 #: Added to the span, for clocks that do not run equally fast.
 _DRIFT: Final = 0.05
+_TICK: Final = 0.001
 
 
 def seconds_until_room(
@@ -104,11 +105,12 @@ class RollingBudget:
         now = self._clock()
         if now < self._paused_until:
             return self._paused_until - now
-        if not cost or not self._used() + cost > self._allowance_beside_others(now):
+        used, allowance = self._used(), self._allowance_beside_others(now)
+        if not cost or used + cost <= allowance:
             return 0.0
-        return seconds_until_room(
-            self._spent, self._in_flight, cost, self._allowance_beside_others(now), self._span, now
-        )
+        wait = seconds_until_room(self._spent, self._in_flight, cost, allowance, self._span, now)
+        # Rounding may put the moment of room at now, while the oldest entry still counts.
+        return max(wait, _TICK)
 
     def _allowance_beside_others(self, now: float) -> int:
         others = self._others if now < self._others_until else 0

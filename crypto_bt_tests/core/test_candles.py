@@ -87,7 +87,7 @@ def test_validate_candles_bad_row_is_quarantined_with_its_reason(reason, row):
     assert valid.frame["open"].to_list() == [101.5]
     assert valid.quarantine["reason"].to_list() == [reason]
     assert json.loads(valid.quarantine["raw"][0]) == row
-    assert valid.quarantine["open_time"].to_list() == [START]
+    assert [Timeframe.H1.floor(time) for time in valid.quarantine["open_time"]] == [START]
     assert valid.quarantine["seen_at"].to_list() == [NOW]
 
 

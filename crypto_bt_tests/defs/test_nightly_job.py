@@ -1,0 +1,146 @@
+"""The nightly job: its checks judge the snapshot that is backtested, and block it when it is not well."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from crypto_bt.defs.execute import run_job
+from crypto_bt.defs.resources import SNAPSHOT_TAG
+from crypto_bt_tests.defs.desk_home import DeskHome, desk_home
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+NIGHT = datetime(2026, 3, 10, 23, 30, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with thirty-two days of three symbols, up to the last candle closed before the night."""
+    root = tmp_path_factory.mktemp("loaded") / "home"
+    with desk_home(root, SYMBOLS, NIGHT) as made:
+        assert made.update(days=32).success
+    return root
+
+
+@pytest.fixture
+def home(loaded: Path, tmp_path: Path) -> Iterator[DeskHome]:
+    """A copy of the loaded home, for one test to spoil."""
+    shutil.copytree(loaded, tmp_path / "home")
+    with desk_home(tmp_path / "home", SYMBOLS, NIGHT) as made:
+        yield made
+
+
+def test_night_reads_the_snapshot_that_its_checks_judged(home: DeskHome) -> None:
+    outcome = home.night("2026-03-10")
+    assert outcome.success, outcome.why
+    assert len(outcome.checks) == 19
+    assert all(check.passed for check in outcome.checks)
+    result = home.desk.results.night(NIGHT.date())
+    assert result is not None
+    assert result.stamp["cutoff"].startswith("2026-03-10T23:30")
+    with dg.DagsterInstance.from_config(str(home.desk.home.dagster)) as instance:
+        run = instance.get_run_by_id(outcome.run_id)
+    assert run is not None
+    assert run.tags[SNAPSHOT_TAG] == result.stamp["snapshot"]["id"]
+    latest = home.desk.results.root / "backtest_results.json"
+    assert json.loads(latest.read_text())["stale"] is None
+
+
+def test_night_knows_nothing_that_closed_after_its_cutoff(home: DeskHome) -> None:
+    home.night("2026-03-10")
+    before = home.desk.results.night(NIGHT.date())
+    home.clock.now = NIGHT + timedelta(hours=9)
+    home.update(days=2)
+    home.night("2026-03-10")
+    after = home.desk.results.night(NIGHT.date())
+    assert before is not None
+    assert after is not None
+    assert before.stamp["snapshot"]["id"] != after.stamp["snapshot"]["id"]
+    assert before.digest == after.digest
+
+
+def test_night_on_data_that_turned_stale_is_blocked_and_says_why(home: DeskHome) -> None:
+    assert home.night("2026-03-10").success
+    latest = home.desk.results.root / "backtest_results.json"
+    signals = (home.desk.results.root / "signals_validated.parquet").read_bytes()
+
+    home.clock.now = datetime(2026, 3, 11, 0, 30, tzinfo=UTC)
+    assert home.update().success
+    home.clock.now = datetime(2026, 3, 11, 1, 0, tzinfo=UTC)
+    validation = run_job("data_validation", home.desk)
+    assert validation.success
+    assert all(check.passed for check in validation.checks)
+
+    home.clock.now = datetime(2026, 3, 11, 23, 30, tzinfo=UTC)
+    blocked = home.night("2026-03-11")
+    assert not blocked.success
+    assert "candles_1h data_age: The newest 1h candle closed 2026-03-11 00:00 UTC" in blocked.why
+    assert "23 h 30 min ago, limit 6 h" in blocked.why
+    assert "crypto-bt data backfill --timeframes 1h --start 2026-03-11" in blocked.why
+    assert home.desk.results.night(home.clock.now.date()) is None
+    assert "nightly_backtest" not in blocked.metadata
+
+    marked = json.loads(latest.read_text())
+    assert marked["night"] == "2026-03-10"
+    assert marked["stale"]["age_hours"] == 24.0
+    assert "limit 6 h" in marked["stale"]["reason"]
+    assert (home.desk.results.root / "signals_validated.parquet").read_bytes() == signals
+
+
+def test_night_with_too_few_whole_symbols_is_blocked(tmp_path: Path) -> None:
+    with desk_home(tmp_path, SYMBOLS, NIGHT) as made:
+        assert made.update(days=3).success
+        assert made.update(days=20, symbols=["BTCUSDT", "ETHUSDT"]).success
+        blocked = made.night("2026-03-10")
+    assert not blocked.success
+    assert "candles_1h coverage: 2 of 3 symbols are whole (66.7%, must be above 95%)" in blocked.why
+    assert "SOLUSDT misses" in blocked.why
+
+
+def test_night_leaves_out_a_symbol_that_the_exchange_does_not_list(tmp_path: Path) -> None:
+    with desk_home(tmp_path, SYMBOLS[:2], NIGHT, SYMBOLS=",".join(SYMBOLS)) as made:
+        assert made.update(days=12).success
+        night = made.night("2026-03-10")
+        result = made.desk.results.night(NIGHT.date())
+    assert night.success, night.why
+    assert result is not None
+    assert result.stamp["left_out"] == {"SOLUSDT": "not tradable on the exchange"}
+
+
+def test_update_reports_a_symbol_that_the_exchange_does_not_list(tmp_path: Path) -> None:
+    with desk_home(tmp_path, SYMBOLS[:1], NIGHT, SYMBOLS="BTCUSDT,NOPEUSDT") as made:
+        outcome = made.update(days=3, assets=["candles_1d"])
+    assert outcome.success
+    assert set(outcome.metadata) == {"candles_1d"}
+    assert "NOPEUSDT is not listed by the exchange" in outcome.metadata["candles_1d"]["not tradable"]
+    assert outcome.metadata["candles_1d"]["symbols"] == 1
+
+
+def test_update_from_another_market_is_refused_and_changes_nothing(home: DeskHome, tmp_path: Path) -> None:
+    before = home.desk.store.current()
+    with desk_home(home.desk.home.root, SYMBOLS, NIGHT, seed=8) as other:
+        outcome = other.update(days=3)
+    assert not outcome.success
+    assert "holds data of 'simulated:seed=7'" in outcome.why
+    assert home.desk.store.current() == before
+
+
+def test_update_again_publishes_no_new_snapshot(home: DeskHome) -> None:
+    before = home.desk.store.current()
+    outcome = home.update(days=3)
+    assert outcome.success
+    assert outcome.metadata["candles_1h"]["revised"] == 0
+    assert home.desk.store.current() == before
+
+
+def test_night_of_an_empty_home_fails_with_the_backfill_command(tmp_path: Path) -> None:
+    with desk_home(tmp_path, SYMBOLS, NIGHT) as made:
+        outcome = made.night("2026-03-10")
+    assert not outcome.success
+    assert "Not loaded yet" in outcome.why
+    assert "crypto-bt data backfill --start 2025-03-10" in outcome.why
+    assert all(check.passed for check in outcome.checks)

@@ -1,0 +1,96 @@
+"""Pages cover what was asked for: all of it, once, and nothing that is still open."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crypto_bt.core.market import Timeframe, from_milliseconds, to_milliseconds
+from crypto_bt.sources.windows import (
+    Page,
+    candle_pages,
+    candle_weight,
+    next_settlement_page,
+    settlement_page,
+)
+
+NOW = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
+HOUR = 3_600_000
+FIRST, LAST = (to_milliseconds(datetime(2026, month, 1, tzinfo=UTC)) for month in (1, 7))
+moments = st.datetimes(datetime(2026, 1, 1), datetime(2026, 6, 1), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+def test_candle_pages_of_a_year_are_as_cheap_as_can_be():
+    end = datetime(2026, 1, 1, tzinfo=UTC)
+    pages = [
+        page
+        for timeframe in Timeframe
+        for page in candle_pages(timeframe, end - timedelta(days=365), end, None, NOW)
+    ]
+
+    assert (len(pages), sum(candle_weight(page.limit) for page in pages)) == (24, 48)
+
+
+def test_candle_pages_end_one_millisecond_before_the_open_candle():
+    (page,) = candle_pages(Timeframe.H1, NOW - timedelta(hours=3), NOW + timedelta(days=1), None, NOW)
+
+    assert page.end == to_milliseconds(datetime(2026, 3, 14, 15, tzinfo=UTC)) - 1
+    assert page.limit == 2
+
+
+def test_candle_pages_begin_with_the_candle_in_which_a_symbol_was_listed():
+    onboard = datetime(2026, 3, 10, 14, 30, tzinfo=UTC)
+    (page,) = candle_pages(Timeframe.D1, datetime(2020, 1, 1, tzinfo=UTC), NOW, onboard, NOW)
+
+    assert (from_milliseconds(page.start), page.limit) == (datetime(2026, 3, 10, tzinfo=UTC), 4)
+
+
+@pytest.mark.parametrize("onboard", [NOW, NOW + timedelta(days=3)])
+def test_candle_pages_before_the_listing_are_none(onboard):
+    assert candle_pages(Timeframe.H1, NOW - timedelta(days=3), NOW, onboard, NOW) == []
+
+
+@settings(deadline=None)
+@given(moments, moments, st.none() | moments, moments, st.sampled_from(Timeframe))
+def test_candle_pages_cover_each_closed_candle_once(start, end, onboard, now, timeframe):
+    step = timeframe.milliseconds
+    listed = start if onboard is None else max(start, timeframe.floor(onboard))
+    expected = [
+        time
+        for time in range(FIRST, LAST, step)
+        if to_milliseconds(listed) <= time < to_milliseconds(end) and time + step <= to_milliseconds(now)
+    ]
+
+    pages = candle_pages(timeframe, start, end, onboard, now)
+
+    covered = [time for page in pages for time in range(page.start, page.end + 1, step)]
+    assert covered == expected
+    assert all(1 <= page.limit <= 499 for page in pages)
+    assert all(len(range(page.start, page.end + 1, step)) == page.limit for page in pages)
+
+
+def test_settlement_page_has_both_bounds_inside_the_window():
+    end = NOW - timedelta(hours=1)
+
+    page = settlement_page(NOW - timedelta(days=1), end, None, NOW)
+
+    assert page == Page(to_milliseconds(NOW - timedelta(days=1)), to_milliseconds(end) - 1, 1000)
+    assert settlement_page(NOW + timedelta(hours=1), NOW + timedelta(hours=2), None, NOW) is None
+
+
+def test_next_settlement_page_begins_after_the_latest_seen():
+    page = Page(0, 10_000 * HOUR, 3)
+
+    assert next_settlement_page(page, [HOUR, 3 * HOUR, 2 * HOUR]) == Page(3 * HOUR + 1, page.end, 3)
+    assert next_settlement_page(page, [HOUR, 2 * HOUR]) is None
+    assert next_settlement_page(page, []) is None
+
+
+@given(st.integers(0, 50), st.lists(st.integers(-5, 60), max_size=6))
+def test_next_settlement_page_always_moves_on(start, times):
+    page = Page(start, 50, 3)
+
+    following = next_settlement_page(page, times)
+
+    assert following is None or page.start < following.start <= page.end
