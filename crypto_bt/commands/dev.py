@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -37,17 +38,26 @@ def dev(
 
 
 def _run_dagster(home: Path, port: int) -> int:
-    """Dagster reads the ``.env`` of its working directory, hence it is started in the home."""
+    """Dagster reads the ``.env`` of its working directory, hence it is started in the home.
+
+    It gets a session of its own and is told once to stop, whichever way this process is told; started in
+    the background it would otherwise inherit ignored signals and never end.
+    """
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(PROJECT / "workspace.yaml")]
     command += ["-h", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(command, cwd=home)
-    previous = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    try:
-        while True:
-            with contextlib.suppress(KeyboardInterrupt):
-                return process.wait()
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+    process = subprocess.Popen(
+        command,
+        cwd=home,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        process.send_signal(signal.SIGINT)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    return process.wait()
 
 
 def _require_free(port: int) -> None:

@@ -29,16 +29,23 @@ class NightConfig(dg.Config):
     )
 
 
-@dg.asset(
-    group_name="backtest",
-    deps=["candles_1h", "candles_4h", "candles_1d", "funding_rates", "mark_price_1h"],
+# A multi_asset, because a step and the job nightly_backtest must not share a name.
+@dg.multi_asset(
+    name="compute_night",
     partitions_def=DAILY,
-    freshness_policy=DAILY_FRESHNESS,
-    owners=OWNERS,
-    kinds={"numba", "polars"},
-    description="Every strategy backtested on the whole symbols of the run's snapshot, with commission, "
-    "slippage and funding, in a process of its own. The night of day D knows what had closed by D 23:30 UTC. "
-    "Trades, equity, metrics and signals go to the results store; figures are fractions of capital.",
+    specs=[
+        dg.AssetSpec(
+            "nightly_backtest",
+            group_name="backtest",
+            deps=["candles_1h", "candles_4h", "candles_1d", "funding_rates", "mark_price_1h"],
+            freshness_policy=DAILY_FRESHNESS,
+            owners=OWNERS,
+            kinds={"numba", "polars"},
+            description="Every strategy backtested on the whole symbols of the run's snapshot, with "
+            "commission, slippage and funding, in a process of its own. The night of day D knows what had "
+            "closed by D 23:30 UTC. Trades, equity, metrics and signals go to the results store.",
+        )
+    ],
 )
 def nightly_backtest(
     context: dg.AssetExecutionContext, config: NightConfig, desk: dg.ResourceParam[Desk]
@@ -74,7 +81,7 @@ def nightly_backtest(
 
 @dg.asset(
     group_name="backtest",
-    deps=[nightly_backtest],
+    deps=["nightly_backtest"],
     partitions_def=DAILY,
     freshness_policy=DAILY_FRESHNESS,
     owners=OWNERS,

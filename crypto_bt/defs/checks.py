@@ -6,7 +6,7 @@ data_validation runs them all at 01:00 UTC as an early warning.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 import polars as pl
@@ -17,6 +17,12 @@ from crypto_bt.core.quality import Severity, Verdict
 from crypto_bt.core.wholeness import find_gaps
 from crypto_bt.defs.judgement import judge_dataset, stored_candles
 from crypto_bt.defs.resources import Desk, snapshot_of_run
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+        AssetCheckEvaluationTargetMaterializationData,
+    )
+    from dagster._core.execution.context.system import StepExecutionContext
 
 #: A check: what it decides of one timeframe on one snapshot at one moment.
 Decision = Callable[[Desk, Timeframe, str, datetime], Verdict]
@@ -103,6 +109,19 @@ def _check(
     return check
 
 
+class SnapshotCheckResult(dg.AssetCheckResult):
+    """A result about the whole snapshot, not about the partition of the run that happens to ask.
+
+    Dagster would tie it to the materialization of the night's day, find a later one, and show the check
+    as not evaluated.
+    """
+
+    def _get_target_materialization_data(
+        self, step_context: "StepExecutionContext", check_key: dg.AssetCheckKey
+    ) -> "AssetCheckEvaluationTargetMaterializationData | None":
+        return self._get_unpartitioned_target_materialization_data(step_context, check_key.asset_key)
+
+
 def as_result(verdict: Verdict, timeframe: Timeframe, snapshot: str | None) -> dg.AssetCheckResult:
     """A verdict as Dagster shows it: text up front, figures as plots, the long table in Markdown."""
     metadata: dict[str, Any] = {
@@ -114,7 +133,7 @@ def as_result(verdict: Verdict, timeframe: Timeframe, snapshot: str | None) -> d
         metadata["repair"] = verdict.mend
     if verdict.table:
         metadata["details"] = dg.MetadataValue.md(_table(verdict.table))
-    return dg.AssetCheckResult(
+    return SnapshotCheckResult(
         passed=verdict.passed,
         severity=_SEVERITY[verdict.severity],
         description=verdict.text,

@@ -14,13 +14,13 @@ INTRADAY_ASSETS: Final = ("candles_1h", "candles_4h", "funding_rates")
 
 data_update = dg.define_asset_job(
     "data_update",
-    selection=dg.AssetSelection.assets(*MARKET_ASSETS),
+    selection=dg.AssetSelection.assets(*MARKET_ASSETS).without_checks(),
     tags=WRITES_MARKET,
     description="Fetch whole days of candles, funding and mark prices and publish them as one snapshot.",
 )
 intraday_update = dg.define_asset_job(
     "intraday_update",
-    selection=dg.AssetSelection.assets(*INTRADAY_ASSETS),
+    selection=dg.AssetSelection.assets(*INTRADAY_ASSETS).without_checks(),
     tags=WRITES_MARKET,
     description="Fetch H1, H4 and funding from the last stored candle to the last closed one.",
 )

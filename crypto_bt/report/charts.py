@@ -137,9 +137,11 @@ def _calm(axes: "Axes") -> None:
 def _date_axis(axes: "Axes") -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator: Any = AutoDateLocator(tz=UTC, minticks=3, maxticks=7)
+    locator_of: Any = AutoDateLocator
+    formatter_of: Any = ConciseDateFormatter
+    locator = locator_of(tz=UTC, minticks=3, maxticks=7)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))
+    axes.xaxis.set_major_formatter(formatter_of(locator, tz=UTC))
     axes.set_xlabel("days in UTC", fontsize=8)
 
 

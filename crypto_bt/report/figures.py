@@ -52,6 +52,12 @@ def price(value: object) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def money(value: object) -> str:
+    """An amount in quote units with two decimals."""
+    figure = known(value)
+    return DASH if figure is None else _signed(figure, 2, False)
+
+
 def moment(value: object) -> str:
     """A UTC moment to the minute, or a day: ``2026-11-21 23:30``."""
     if isinstance(value, datetime):

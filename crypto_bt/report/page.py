@@ -39,6 +39,7 @@ def night_page(
         "ratio": figures.ratio,
         "count": figures.count,
         "price": figures.price,
+        "money": figures.money,
         "moment": figures.moment,
         "tone": figures.tone,
     }

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
@@ -65,6 +65,7 @@ class BinanceUsdm:
         self.usage = Usage()
         self._base_url = base_url or OFFICIAL_URL
         self._check_skew, self._wall = check_skew, wall
+        self._timeout = timedelta(seconds=timeout_seconds)
         self._open_session = partial(
             Session, self._base_url, weight_share, timeout_seconds, clock=clock, sleep=sleep, chance=chance
         )
@@ -82,8 +83,10 @@ class BinanceUsdm:
             self._now = await session.ask(
                 "fapiPublicGetTime", {}, read_server_time, what="The exchange's clock"
             )
-            if self._check_skew and not session.usage.retries:
-                check_clock_skew(self._now, before, self._wall())
+            after = self._wall()
+            if self._check_skew:
+                # The good answer may have come after retries; it was asked for at most a timeout ago.
+                check_clock_skew(self._now, max(before, after - self._timeout), after)
             self._info = await session.ask(
                 "fapiPublicGetExchangeInfo", {}, read_exchange_info, what="exchangeInfo"
             )

@@ -47,7 +47,7 @@ class Failure:
 
 @dataclass(slots=True)
 class Usage:
-    """What a source has used since it was made.
+    """What a source has used since its session opened.
 
     ``requests`` counts every try; ``waited_seconds`` adds up the waits for the budget and before retries;
     ``peak_minute_weight`` is the most weight in any sixty seconds.

@@ -44,6 +44,12 @@ def test_night_reads_the_snapshot_that_its_checks_judged(home: DeskHome) -> None
     assert result.stamp["cutoff"].startswith("2026-03-10T23:30")
     with dg.DagsterInstance.from_config(str(home.desk.home.dagster)) as instance:
         run = instance.get_run_by_id(outcome.run_id)
+        newest = instance.get_latest_materialization_event(dg.AssetKey("candles_1h"))
+        key = dg.AssetCheckKey(dg.AssetKey("candles_1h"), "coverage")
+        [check] = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+    # Else the web UI would show the check as not evaluated.
+    assert check.evaluation.target_materialization_data.run_id == newest.run_id
+    assert check.evaluation.target_materialization_data.timestamp == newest.timestamp
     assert run is not None
     assert run.tags[SNAPSHOT_TAG] == result.stamp["snapshot"]["id"]
     latest = home.desk.results.root / "backtest_results.json"

@@ -7,6 +7,8 @@ import dagster as dg
 import pytest
 
 from crypto_bt.defs import schedules
+from crypto_bt.defs.build import build_definitions
+from crypto_bt.defs.market_assets import MARKET_ASSETS
 from crypto_bt.defs.partitions import RANGE_END, RANGE_START
 from crypto_bt.defs.resources import Desk
 from crypto_bt.settings import load_settings
@@ -52,6 +54,21 @@ def test_schedules_of_a_recorded_home_load_switched_off_and_say_why() -> None:
     built = schedules.build_schedules(running=False)
     assert {s.default_status for s in built} == {dg.DefaultScheduleStatus.STOPPED}
     assert all("clock stands still" in str(s.description) for s in built)
+
+
+def test_definitions_of_an_empty_home_are_loadable_and_whole(desk: Desk) -> None:
+    definitions = build_definitions(desk)
+    dg.Definitions.validate_loadable(definitions)
+    repository = definitions.get_repository_def()
+    assets = {key.to_user_string() for key in repository.asset_graph.get_all_asset_keys()}
+    assert assets == {*MARKET_ASSETS, "nightly_backtest", "scorecard"}
+    assert {job.name for job in repository.get_all_jobs()} >= set(EXPECTED)
+    for key in repository.asset_graph.get_all_asset_keys():
+        node = repository.asset_graph.get(key)
+        assert node.description, key
+        assert node.owners, key
+        assert node.group_name in ("candles", "market", "backtest"), key
+        assert node.freshness_policy is not None, key
 
 
 @pytest.mark.parametrize("name", EXPECTED)

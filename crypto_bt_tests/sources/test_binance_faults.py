@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from crypto_bt.core.datasets import DATASETS
+from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS
 from crypto_bt.core.errors import SourceRefused, SourceUnavailable
 from crypto_bt.core.market import Timeframe
 from crypto_bt.simulator.faults import Fault, FaultKind, FaultPlan
@@ -14,7 +14,7 @@ from crypto_bt.simulator.serving import running
 from crypto_bt.simulator.synthetic import SyntheticMarket
 from crypto_bt.sources import AddressRefused, FetchRequest
 from crypto_bt_tests.simulator.calls import NOW, SYMBOLS, market_at
-from crypto_bt_tests.sources.fake_time import FakeTime
+from crypto_bt_tests.sources.fake_time import FakeTime, FastTime
 from crypto_bt_tests.sources.sessions import fetch_all, rows_of, source_of, truth
 
 KLINES = "/fapi/v1/klines"
@@ -98,30 +98,32 @@ def test_fetch_answer_of_a_wrong_shape_is_asked_again():
 
 
 def test_fetch_429_pauses_the_whole_client_until_retry_after():
-    market, time = market_at(), FakeTime()
-    plan = FaultPlan([Fault(KLINES, 3, FaultKind.TOO_MANY, seconds=37)])
-    answered: list[float] = []
-    with running(market, faults=plan, clock=time.clock) as exchange:
+    time = FastTime()
+    plan = FaultPlan([Fault(KLINES, 20, FaultKind.TOO_MANY, seconds=20)])
+    many = [FetchRequest("candles_1d", name, NOW - MONTH, NOW) for name in SYMBOLS * 20]
+    answers: list[tuple[float, int]] = []
+
+    async def session():
+        async with source:
+            client = source._session._client
+            note = client._on_answer
+
+            def listen(status, headers):
+                answers.append((time.clock(), status))
+                note(status, headers)
+
+            client._on_answer = listen
+            return await source.fetch_all(many, lambda batch: None)
+
+    with running(market_at(), faults=plan) as exchange:
         source = source_of(exchange, time)
-
-        async def session():
-            async with source:
-                note = source._session._client._on_answer
-                source._session._client._on_answer = lambda status, headers: (
-                    answered.append((time.clock(), status)), note(status, headers)
-                )  # fmt: skip
-                many = [FetchRequest("candles_1d", name, NOW - MONTH, NOW) for name in SYMBOLS * 8]
-                return await source.fetch_all(many, lambda batch: None)
-
         failures = asyncio.run(session())
 
     assert (len(plan.fired), failures, source.usage.responses_429) == (1, [], 1)
-    refused = next(moment for moment, status in answered if status == 429)
-    later = sorted(moment for moment, _ in answered if moment > refused)
-    # Seven others may have been on their way; after that nothing moves until the pause is over.
-    assert sum(moment == refused for moment, _ in answered) <= 3 + 7
-    assert later[0] >= refused + 37
-    assert len(answered) == 32 + 1
+    refused = next(moment for moment, status in answers if status == 429)
+    inside = [moment for moment, _ in answers if refused < moment < refused + 20]
+    assert len(inside) <= 7, "no more than what was on its way"
+    assert len([moment for moment, _ in answers if moment >= refused + 20]) >= 80 - 20 - 7
 
 
 @pytest.mark.parametrize("kind", [FaultKind.RESTRICTED, FaultKind.BANNED])
@@ -207,23 +209,32 @@ def test_fetch_bad_rows_are_quarantined_and_the_rest_is_kept():
     ]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(6))
 def test_fetch_all_under_a_storm_of_faults_equals_the_market(seed):
     chance = random.Random(seed)
-    kinds = [*PASSING, FaultKind.TOO_MANY]
-    faults = [
-        Fault("/fapi", nth, chance.choice(kinds), seconds=chance.randint(1, 60))
-        for nth in sorted(chance.sample(range(1, 80), 20))
-    ]
-    market, time, plan = market_at(), FakeTime(), FaultPlan(faults)
     requests = [
-        FetchRequest(timeframe.dataset, symbol, NOW - 3 * MONTH, NOW)
-        for timeframe in Timeframe
+        FetchRequest(dataset, symbol, NOW - 4 * MONTH, NOW)
+        for dataset in (*CANDLE_DATASETS, "mark_price_1h", "funding_rates")
         for symbol in SYMBOLS
     ]
+    # At most four a path: no request can meet five of them, which would be one too many.
+    calls = {TIME: 1, INFO: 1, KLINES: 30, "/fapi/v1/markPriceKlines": 20, "/fapi/v1/fundingRate": 4}
+    faults = [
+        Fault(path, nth, chance.choice([*PASSING, FaultKind.TOO_MANY]), seconds=chance.randint(1, 60))
+        for path, count in calls.items()
+        for nth in sorted(chance.sample(range(1, count + 1), min(count, 4)))
+    ]
+    market, time, plan = market_at(), FakeTime(), FaultPlan(faults)
+    with running(market) as exchange:
+        healthy = fetch_all(source_of(exchange, FakeTime()), requests)
     with running(market, faults=plan, clock=time.clock) as exchange:
-        outcome = fetch_all(source_of(exchange, time), requests)
+        stormy = fetch_all(source_of(exchange, time), requests)
 
-        assert exchange.calls_inside_retry_after == 0
-    assert len(plan.fired) >= 10, f"seed {seed}"
-    check_complete(market, requests, outcome)
+        assert exchange.calls_inside_retry_after == 0, f"seed {seed}"
+    assert len(plan.fired) == len(faults) == 14, f"seed {seed}"
+    assert (healthy.failures, stormy.failures) == ([], []), f"seed {seed}"
+    truth_by_key = {(batch.dataset, batch.symbol): batch.frame for batch in healthy.batches}
+    assert len(stormy.batches) == len(truth_by_key) == len(requests)
+    for batch in stormy.batches:
+        assert batch.frame.equals(truth_by_key[batch.dataset, batch.symbol]), f"seed {seed}"
+    assert stormy.usage.retries == 14
