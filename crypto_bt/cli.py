@@ -12,6 +12,7 @@ import typer
 from crypto_bt.commands import backtest, data, demo, dev, homes, simulate, sql, status
 from crypto_bt.core.errors import CryptoBtError
 
+INTERRUPTED: Final = 130
 EPILOG: Final = "Start with: crypto-bt demo, then crypto-bt dev --home data/demo"
 
 app = typer.Typer(
@@ -39,11 +40,10 @@ def main() -> None:
     except CryptoBtError as error:
         sys.stderr.write(f"crypto-bt: {error}\n")
         raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        sys.stderr.write("\ncrypto-bt: stopped. Nothing is half-done; run the command again to go on.\n")
-        raise SystemExit(130) from None
-    except BrokenPipeError:
-        raise SystemExit(0) from None
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            sys.stderr.write("crypto-bt: stopped. Nothing is half-done; run the command again to go on.\n")
+        raise
 
 
 if __name__ == "__main__":

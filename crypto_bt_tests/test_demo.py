@@ -1,9 +1,6 @@
 """The main job end to end, as a user runs it: the command line as a process, over a real socket."""
 
 import json
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,24 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from crypto_bt.settings import Settings
+from crypto_bt_tests.command_line import run, run_json
 from crypto_bt_tests.recorded import RECORDED, needs_recorded
-
-
-def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """``crypto-bt`` with these arguments, in a clean environment; asserts the exit code."""
-    environment = {name: value for name, value in os.environ.items() if name not in Settings.model_fields}
-    done = subprocess.run(
-        [sys.executable, "-m", "crypto_bt", *arguments],
-        capture_output=True, text=True, check=False, env=environment, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done
-
-
-def run_json(*arguments: str, code: int = 0) -> Any:
-    """The JSON object that a command prints."""
-    return json.loads(run(*arguments, "--json", code=code).stdout)
 
 
 @pytest.fixture(scope="module")

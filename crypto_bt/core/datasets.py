@@ -78,6 +78,24 @@ UNIVERSE_SCHEMA: Final[dict[str, pl.DataType]] = {
 }
 
 
+#: What each column of the market's tables means, with its unit.
+MEANING: Final[dict[str, str]] = {
+    "symbol": "the exchange's id of the perpetual",
+    "open_time": "first moment of the candle, UTC; the candle ends just before the next one's",
+    "open": "first price, quote units",
+    "high": "highest price, quote units",
+    "low": "lowest price, quote units",
+    "close": "last price, quote units",
+    "volume": "traded quantity, base units",
+    "quote_volume": "traded notional, quote units; null where the source does not say",
+    "trades": "number of trades; null where the source does not say",
+    "taker_buy_volume": "quantity bought by takers, base units; null where the source does not say",
+    "funding_time": "settlement, UTC, rounded to its minute",
+    "funding_rate": "fraction of the notional; positive: longs pay shorts",
+    "mark_price": "mark price at the settlement, quote units; null where not published",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """Shape of one table: ``time`` names the column that decides partition and month."""

@@ -66,6 +66,8 @@ def run_job(
             run_config={**(config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )
+        if _was_interrupted(result):
+            raise KeyboardInterrupt
         checks = tuple(
             CheckOutcome(
                 evaluation.asset_key.to_user_string(),
@@ -91,6 +93,13 @@ def _why(result: dg.ExecuteInProcessResult, checks: Sequence[CheckOutcome]) -> s
                 return failure.description
             return error.message.strip() if error is not None else str(event.message)
     return f"Run {result.run_id} failed before its first step."
+
+
+def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Ctrl-C during a step: Dagster turns it into a failure of the run; the command has to see it too."""
+    failures = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    name = dg.DagsterExecutionInterruptedError.__name__
+    return any(error is not None and error.cls_name == name for error in failures)
 
 
 def _metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:

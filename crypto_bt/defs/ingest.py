@@ -10,8 +10,9 @@ from time import perf_counter, process_time
 
 import polars as pl
 
+from crypto_bt.core.candle_flags import JUMP, STALE_RUN, flag_candles
 from crypto_bt.core.candles import revisions
-from crypto_bt.core.datasets import DATASETS
+from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS
 from crypto_bt.core.errors import SourceUnavailable
 from crypto_bt.core.market import Listing
 from crypto_bt.core.universe import UniverseReport, check_universe
@@ -32,7 +33,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What an update did; ``rows``, ``quarantined`` and ``revised`` count by dataset."""
+    """What an update did, counted by dataset.
+
+    ``stale_runs`` and ``jumps`` are candles that are possible but odd (see ``core.candle_flags``): stored,
+    and reported for a person to look at.
+    """
 
     snapshot: Snapshot
     universe: UniverseReport
@@ -43,6 +48,8 @@ class IngestReport:
     symbols: Mapping[str, int]
     quarantined: Mapping[str, int]
     revised: Mapping[str, int]
+    stale_runs: Mapping[str, int]
+    jumps: Mapping[str, int]
     failed: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -90,6 +97,7 @@ async def ingest(
     changes = _changes(store, datasets, batches, window, now)
     changes["universe"] = universe_rows(list(dict.fromkeys((*universe, *symbols))), listings, now)
     snapshot = store.publish(changes, source=identity, published_by=published_by, now=now)
+    flags = {name: _flags(name, changes[name]) for name in datasets}
     return IngestReport(
         snapshot=snapshot,
         universe=report,
@@ -100,6 +108,8 @@ async def ingest(
         symbols={name: changes[name]["symbol"].n_unique() for name in datasets},
         quarantined=_count(changes["quarantine"], datasets),
         revised=_count(changes["revisions"], datasets),
+        stale_runs={name: found.count(STALE_RUN) for name, found in flags.items()},
+        jumps={name: found.count(JUMP) for name, found in flags.items()},
         failed={f"{f.request.symbol} {f.request.dataset}": f.reason for f in failures},
     )
 
@@ -137,6 +147,14 @@ def _changes(
     changes["quarantine"] = pl.concat(refused).sort(DATASETS["quarantine"].key)
     changes["revisions"] = pl.concat(revised).sort(DATASETS["revisions"].key)
     return changes
+
+
+def _flags(name: str, frame: pl.DataFrame) -> list[str]:
+    """The flags of the fetched candles; empty for what is no candle."""
+    timeframe = DATASETS[name].timeframe
+    if name not in CANDLE_DATASETS or timeframe is None:
+        return []
+    return flag_candles(frame, timeframe)["flag"].to_list()
 
 
 def _count(frame: pl.DataFrame, datasets: Sequence[str]) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import dagster as dg
 from pydantic import Field
 
-from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS
+from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS, MEANING
 from crypto_bt.core.errors import CryptoBtError
 from crypto_bt.core.market import Timeframe
 from crypto_bt.defs.ingest import IngestReport, Window, ingest
@@ -46,7 +46,9 @@ class MarketConfig(dg.Config):
 
 def _spec(name: str) -> dg.AssetSpec:
     dataset = DATASETS[name]
-    columns = [dg.TableColumn(column, str(kind)) for column, kind in dataset.schema.items()]
+    columns = [
+        dg.TableColumn(column, str(kind), MEANING.get(column)) for column, kind in dataset.schema.items()
+    ]
     return dg.AssetSpec(
         name,
         group_name="candles" if name in CANDLE_DATASETS else "market",
@@ -120,6 +122,8 @@ def _metadata(name: str, report: IngestReport, desk: Desk, now: datetime) -> dic
         "symbols": report.symbols[name],
         "quarantined": report.quarantined[name],
         "revised": report.revised[name],
+        "stale_runs": report.stale_runs[name],
+        "jumps": report.jumps[name],
         "requests": usage.requests,
         "weight": usage.weight,
         "seconds": round(report.seconds, 3),

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
+from crypto_bt.report.figures import MINUS
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -82,8 +84,8 @@ def equity_and_drawdown_svg(equity: pl.DataFrame, benchmark: str, size: tuple[fl
         figure.patch.set_alpha(0.0)
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2.4, 1))
         _draw(above, below, thinned(equity), benchmark)
-        above.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * (value - 1):+.0f} %"))
-        below.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
+        above.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value - 1, "+")))
+        below.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value, "")))
         above.axhline(1.0, color=INK, linewidth=0.7, zorder=1)
         for axes, title in ((above, "Return on initial capital"), (below, "Drawdown")):
             axes.set_title(title, loc="left", fontsize=9, fontweight="bold")
@@ -123,6 +125,11 @@ def _draw(above: "Axes", below: "Axes", curves: pl.DataFrame, benchmark: str) ->
         label = f"{name} (benchmark)" if is_benchmark else name
         above.plot(times, curve["equity"].to_numpy(), label=label.lstrip("_") or "?", **line)
         below.plot(times, curve["drawdown"].to_numpy(), **line)
+
+
+def _tick(fraction: float, sign: str) -> str:
+    value = round(100 * fraction, 6)
+    return f"{value:{sign}.4g} %".replace("-", MINUS) if value else "0 %"
 
 
 def _calm(axes: "Axes") -> None:
