@@ -117,7 +117,6 @@ def market_data(
 def _metadata(name: str, report: IngestReport, desk: Desk, now: datetime) -> dict[str, Any]:
     usage = report.usage
     figures: dict[str, Any] = {
-        "dagster/partition_row_count": report.rows[name],
         "rows": report.rows[name],
         "symbols": report.symbols[name],
         "quarantined": report.quarantined[name],

@@ -6,7 +6,7 @@ from typing import Any, Final
 import polars as pl
 
 from crypto_bt.report import figures
-from crypto_bt.report.charts import equity_and_drawdown_svg, inline
+from crypto_bt.report.charts import NARROW, equity_and_drawdown_svg, inline
 from crypto_bt.report.remarks import headline, remarks
 from crypto_bt.report.scorecard import PORTFOLIO, Scorecard
 from crypto_bt.report.stamp import read_stamp
@@ -45,13 +45,15 @@ def night_page(
     }
     read = read_stamp(stamp)
     # The SVG is drawn by us from figures; names in it are escaped by matplotlib.
-    curves = Markup(inline(equity_and_drawdown_svg(equity, card.benchmark)))
+    wide = Markup(inline(equity_and_drawdown_svg(equity, card.benchmark)))
+    narrow = Markup(inline(equity_and_drawdown_svg(equity, card.benchmark, NARROW)))
     return environment.get_template("night.html").render(
         stamp=read,
         card=card,
         headline=headline(card),
         remarks=remarks(read, card),
-        curves=curves,
+        wide=wide,
+        narrow=narrow,
         by_symbol=_by_strategy(
             metrics.filter(pl.col("symbol") != PORTFOLIO), ["net_return"], descending=True
         ),

@@ -82,3 +82,14 @@ def test_stamp_that_lacks_a_field_is_refused_by_name() -> None:
     del broken["benchmark"]
     with pytest.raises(BacktestError, match="'benchmark'"):
         read_stamp(broken)
+
+
+def test_page_holds_a_wide_and_a_narrow_picture_whose_ids_do_not_meet() -> None:
+    wide, narrow = re.findall(r'<div class="(?:wide|narrow)">(.*?)</svg>', page(), flags=re.DOTALL)
+    ids = [set(re.findall(r'<clipPath id="([^"]+)"', picture)) for picture in (wide, narrow)]
+    assert ids[0]
+    assert not ids[0] & ids[1]
+
+
+def test_page_says_once_that_the_market_is_simulated() -> None:
+    assert page().count("the prices are invented") == 1

@@ -61,8 +61,36 @@ def test_headline_is_honest() -> None:
         both = {"trend": {"ALL": trend, "A1": trend}, "hold": {"ALL": hold, "A1": hold}}
         return headline(build_scorecard(metrics(both), None, "hold"))
 
-    assert told(0.2, 0.1) == "trend did best and beat hold on the symbols both traded."
-    assert told(0.1, 0.2) == "No strategy beat hold; trend came closest."
+    assert told(0.2, 0.1) == "trend made +20.0 % and beat hold (+10.0 %) by 10.0 pp."
+    assert (
+        told(0.1, 0.2) == "No strategy beat hold (+20.0 %); trend came closest with +10.0 %, 10.0 pp behind."
+    )
+    assert told(-0.1, -0.3) == "trend lost too (−10.0 %), but 20.0 pp less than hold (−30.0 %)."
+
+
+def test_headline_speaks_of_common_symbols_only_when_sides_differ() -> None:
+    assert headline(card()).endswith("0.0 pp behind on the 2 symbols both have.")
+
+
+def test_headline_finds_a_winner_that_is_not_first_by_portfolio_return() -> None:
+    # first has the higher portfolio return, through A1 alone, where hold did better still.
+    returns = {
+        "first": {"ALL": 0.3, "A1": 0.3},
+        "second": {"ALL": 0.25, "A1": 0.4, "B2": 0.1},
+        "hold": {"ALL": 0.2, "A1": 0.4, "B2": 0.0},
+    }
+    assert headline(build_scorecard(metrics(returns), None, "hold")).startswith("second made +25.0 %")
+
+
+def test_remarks_say_how_short_the_time_is_and_that_luck_is_not_excluded() -> None:
+    text = " ".join(remarks(read_stamp(stamp()), card()))
+    assert "The figures cover 9 days, 2026-01-01 00:00 to 2026-01-10 00:00 UTC. So few days" in text
+    assert "not tested against luck" in text
+
+
+def test_remarks_do_not_name_a_left_out_symbol_twice() -> None:
+    text = remarks(read_stamp(stamp(left_out={"C3": "C3 has no 4h candle closed by the cutoff"})), card())
+    assert "Left out: C3 has no 4h candle closed by the cutoff." in text
 
 
 def test_remarks_name_what_was_left_out_and_why() -> None:
@@ -79,7 +107,8 @@ def test_remarks_name_what_was_left_out_and_why() -> None:
     assert "wild failed and is not in the table: it raised ZeroDivisionError" in text
     assert "12 by the exchange's own, 3 by the candle's open" in text
     assert "the prices are invented" in text
-    assert "only in this night: A1; only in the one before: D4" in text
+    assert "trend compared with the night before on 1 common symbols; only here: A1; only there: D4." in text
+    assert "trend compared with the benchmark on 2 common symbols; only here: none; only there: C3." in text
 
 
 def test_scorecard_markdown_is_deterministic_and_cannot_be_broken_by_names() -> None:
