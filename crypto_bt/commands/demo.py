@@ -48,7 +48,9 @@ def demo(
     recorded: Annotated[
         Path | None, typer.Option(help="Use the recorded market in this folder instead of an invented one.")
     ] = None,
-    home: Annotated[Path, typer.Option(help="Folder of the demo's home.")] = DEMO_HOME,
+    home: Annotated[
+        Path, typer.Option(envvar="CRYPTO_BT_HOME", help="Folder of the demo's home.")
+    ] = DEMO_HOME,
     as_json: JsonOption = False,
 ) -> None:
     """Fetch, validate, publish, backtest, report: the whole night on a loopback exchange.
@@ -92,9 +94,14 @@ def _plan(market: LoopbackMarket) -> DemoPlan:
 
 
 def _refuse_another_market(home: Home, plan: DemoPlan) -> None:
-    """A home keeps the market it was made with: data of two markets is never mixed."""
+    """A home keeps the market it was made with, and a live home never becomes a demo."""
     from crypto_bt.store import SnapshotStore
 
+    if home.env_file.exists() and not home.market_file.exists():
+        raise UsageError(
+            f"{home.root} is a live home, and a demo would fill it with a market that is not real.",
+            f"Use another: crypto-bt demo --home {DEMO_HOME}",
+        )
     current = SnapshotStore(home.store).current() if home.store.is_dir() else None
     if current is not None and current.source != plan.source:
         raise UsageError(

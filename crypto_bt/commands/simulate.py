@@ -14,6 +14,7 @@ from crypto_bt.commands.homes import JsonOption
 from crypto_bt.commands.loopback import LoopbackMarket
 from crypto_bt.core.errors import UsageError
 from crypto_bt.core.universe import UNIVERSE
+from crypto_bt.runtime.home import Home
 
 
 def simulate(
@@ -25,6 +26,9 @@ def simulate(
     weight_limit: Annotated[
         int, typer.Option(help="Request weight a minute that is advertised and enforced.", min=1)
     ] = 2400,
+    home: Annotated[
+        Path | None, typer.Option(help="Serve the market that this demo home was made with.")
+    ] = None,
     with_parent: Annotated[bool, typer.Option(hidden=True)] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -34,7 +38,7 @@ def simulate(
     """
     from crypto_bt.simulator.serving import serve
 
-    market = market_of(seed, symbols, recorded, days).build()
+    market = (_market_of_home(home) if home else market_of(seed, symbols, recorded, days)).build()
 
     def ready(url: str) -> None:
         line = json.dumps({"url": url, "source": market.source, "symbols": len(market.symbols())})
@@ -54,6 +58,13 @@ def market_of(seed: int, symbols: int, recorded: Path | None, days: int) -> Loop
     if symbols > len(UNIVERSE):
         raise UsageError(f"{symbols} symbols were asked for.", f"The invented market has {len(UNIVERSE)}.")
     return LoopbackMarket(symbols or len(UNIVERSE), days, seed)
+
+
+def _market_of_home(home: Path) -> LoopbackMarket:
+    market = LoopbackMarket.load(Home(home).market_file)
+    if market is None:
+        raise UsageError(f"{home} is not a demo home.", "Make one: crypto-bt demo, or leave --home out.")
+    return market
 
 
 def _end_with_parent() -> None:

@@ -1,6 +1,5 @@
 """The market's assets: what one session with the exchange fetches, in one step and one publish."""
 
-import asyncio
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
@@ -12,6 +11,7 @@ from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS, MEANING
 from crypto_bt.core.errors import CryptoBtError
 from crypto_bt.core.market import Timeframe
 from crypto_bt.defs.ingest import IngestReport, Window, ingest
+from crypto_bt.defs.interrupts import run_interruptible
 from crypto_bt.defs.judgement import judge_dataset
 from crypto_bt.defs.partitions import DAILY, DAILY_FRESHNESS, FRESHNESS
 from crypto_bt.defs.resources import Desk
@@ -89,7 +89,7 @@ def market_data(
     )
     try:
         with desk.home.locked("market", who, LOCK_PATIENCE_SECONDS):
-            report = asyncio.run(
+            report = run_interruptible(
                 ingest(
                     desk.source(scheduled=config.scheduled),
                     desk.store,

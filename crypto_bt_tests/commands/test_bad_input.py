@@ -87,6 +87,17 @@ def test_status_of_an_empty_home_is_quiet_and_shows_the_backfill_command(home: P
     assert "crypto-bt data backfill --start" in done.stdout
 
 
+def test_demo_on_a_live_home_is_refused_and_changes_nothing(home: Path) -> None:
+    before = (home / ".env").read_bytes()
+    done = run("demo", "--symbols", "2", "--home", str(home), code=1)
+    assert "is a live home" in one_sentence(done.stderr)
+    assert (home / ".env").read_bytes() == before
+
+
+def test_simulate_of_a_home_that_is_no_demo_says_so(home: Path) -> None:
+    assert "is not a demo home" in one_sentence(run("simulate", "--home", str(home), code=1).stderr)
+
+
 def test_simulate_on_a_taken_port_says_so() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

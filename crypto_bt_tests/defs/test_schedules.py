@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from crypto_bt.core.datasets import CANDLE_DATASETS
 from crypto_bt.defs import schedules
 from crypto_bt.defs.build import build_definitions
 from crypto_bt.defs.market_assets import MARKET_ASSETS
@@ -62,6 +63,10 @@ def test_definitions_of_an_empty_home_are_loadable_and_whole(desk: Desk) -> None
     repository = definitions.get_repository_def()
     assets = {key.to_user_string() for key in repository.asset_graph.get_all_asset_keys()}
     assert assets == {*MARKET_ASSETS, "nightly_backtest", "scorecard"}
+    checks = {(key.asset_key.to_user_string(), key.name) for key in repository.asset_graph.asset_check_keys}
+    everywhere = {"data_age", "coverage", "continuity", "ohlc_sanity", "quarantine", "revisions"}
+    expected = {(name, check) for name in CANDLE_DATASETS for check in everywhere}
+    assert checks == expected | {("candles_4h", "timeframe_consistency")}
     assert {job.name for job in repository.get_all_jobs()} >= set(EXPECTED)
     for key in repository.asset_graph.get_all_asset_keys():
         node = repository.asset_graph.get(key)

@@ -87,6 +87,13 @@ def test_importing_everything_opens_nothing_and_reads_no_environment() -> None:
     assert json.loads(done.stdout) == []
 
 
+def test_rooms_import_only_what_the_design_allows() -> None:
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([linter, "--no-cache"], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "10 kept, 0 broken" in done.stdout
+
+
 def test_definitions_load_without_the_heavy_libraries() -> None:
     heavy = ["ccxt", "numba", "matplotlib", "duckdb", "aiohttp.web"]
     code = f"import sys, crypto_bt.definitions; print([name for name in {heavy} if name in sys.modules])"
