@@ -4,11 +4,13 @@ Exit codes: 0 done; 1 it could not be done (the sentence says why); 2 the comman
 3 done, and the data or a check is not well; 130 stopped by Ctrl-C.
 """
 
+import signal
 import sys
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 
+from crypto_bt import __version__
 from crypto_bt.commands import backtest, data, demo, dev, homes, simulate, sql, status
 from crypto_bt.core.errors import CryptoBtError
 
@@ -20,9 +22,22 @@ app = typer.Typer(
     help="Fresh market data and honest nightly backtests for a crypto-futures desk.",
     epilog=EPILOG,
     no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    """Options of crypto-bt itself."""
+    if version:
+        typer.echo(f"crypto-bt {__version__}")
+        raise typer.Exit
+
+
 app.command()(homes.init)
 app.command()(demo.demo)
 app.command()(dev.dev)
@@ -35,10 +50,15 @@ app.add_typer(data.app, name="data")
 
 def main() -> None:
     """Run the command line; a deliberate error becomes one sentence on standard error and exit code 1."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         app()
     except CryptoBtError as error:
         sys.stderr.write(f"crypto-bt: {error}\n")
+        raise SystemExit(1) from None
+    except OSError as error:
+        sys.stderr.write(f"crypto-bt: {error.strerror or error}: {error.filename or 'no file named'}\n")
         raise SystemExit(1) from None
     except SystemExit as ended:
         if ended.code == INTERRUPTED:

@@ -20,6 +20,9 @@ from crypto_bt.core.errors import SettingsError, UsageError
 from crypto_bt.core.market import parse_symbol
 from crypto_bt.core.universe import UNIVERSE
 
+PROJECT: Final = Path(__file__).resolve().parent.parent
+#: The home that is meant when none is named.
+LIVE_HOME: Final = PROJECT / "data" / "live"
 #: Keys that may stand in a home's ``.env`` though they are Dagster's, not ours.
 FOREIGN_KEYS: Final = frozenset({"DAGSTER_HOME"})
 
@@ -30,7 +33,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=True, env_ignore_empty=True)
 
     CRYPTO_BT_HOME: Path = Field(
-        default=Path("data/live"), description="Folder that holds all state: store, results, Dagster's home."
+        default=LIVE_HOME, description="Folder that holds all state: store, results, Dagster's home."
     )
     EXCHANGE_URL: str = Field(
         default="",
@@ -43,7 +46,8 @@ class Settings(BaseSettings):
         description="Symbols to follow, separated by commas; empty: the 60 of crypto_bt/core/universe.py.",
     )
     HISTORY_START: date | None = Field(
-        default=None, description="First day whose absence counts as missing; empty: the first stored day."
+        default=None,
+        description="First day that counts, for what is missing and for backtests; empty: the first stored.",
     )
     FIXED_NOW: datetime | None = Field(
         default=None,
@@ -131,11 +135,11 @@ class Settings(BaseSettings):
 
 
 def load_settings(home: Path | None = None) -> Settings:
-    """Read the settings of ``home`` (default: CRYPTO_BT_HOME, else ``data/live``).
+    """Read the settings of ``home`` (default: CRYPTO_BT_HOME, else the project's ``data/live``).
 
     Raises SettingsError naming every wrong setting with its value and what is allowed.
     """
-    home = home or Path(os.environ.get("CRYPTO_BT_HOME") or Settings.model_fields["CRYPTO_BT_HOME"].default)
+    home = home or Path(os.environ.get("CRYPTO_BT_HOME") or LIVE_HOME)
     env_file = home / ".env"
     wrong = _unknown_keys(env_file)
     given: dict[str, Any] = {"CRYPTO_BT_HOME": home.resolve(), "_env_file": env_file}
@@ -153,7 +157,12 @@ def load_settings(home: Path | None = None) -> Settings:
 
 def _unknown_keys(env_file: Path) -> list[str]:
     known = set(Settings.model_fields)
-    found = dotenv_values(env_file) if env_file.is_file() else {}
+    try:
+        found = dotenv_values(env_file) if env_file.is_file() else {}
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"{env_file} is not text: {error}.", "Remove it and run crypto-bt init."
+        ) from error
     wrong = []
     for key in found.keys() - known - FOREIGN_KEYS:
         close = difflib.get_close_matches(key, known, n=1)
@@ -183,6 +192,8 @@ def render_example() -> str:
 
 
 def _default_text(default: object) -> str:
+    if default == LIVE_HOME:
+        return "data/live"
     if default is None or default is UNIVERSE or default == ():
         return ""
     return str(default)

@@ -8,6 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from crypto_bt.defs.checks import CANDLE_CHECKS
+from crypto_bt.strategies import strategy_classes
 from crypto_bt_tests.command_line import run, run_json
 from crypto_bt_tests.recorded import RECORDED, needs_recorded
 
@@ -26,9 +28,9 @@ def test_demo_reports_what_it_did(synthetic: dict[str, Any]) -> None:
     # 60 whole days and the closed candles of today.
     assert 4 * 60 * 31 <= synthetic["candles"] <= 4 * 61 * 31
     assert synthetic["checks"]["failed"] == 0
-    assert synthetic["checks"]["passed"] == 19
+    assert synthetic["checks"]["passed"] == len(CANDLE_CHECKS)
     rows = {row["strategy"]: row for row in synthetic["backtests"]}
-    assert set(rows) == {"buy_and_hold", "donchian_breakout", "ema_cross", "rsi_reversion"}
+    assert set(rows) == set(strategy_classes())
     assert rows["buy_and_hold"]["symbols"] == 4
     assert rows["ema_cross"]["trades"] > 4
     assert all(-1 <= row["max_drawdown"] <= 0 for row in rows.values())
@@ -85,6 +87,16 @@ def test_data_list_and_sql_and_export_agree(synthetic: dict[str, Any], tmp_path:
     )
     assert frame.height == sum(asked_row["n"] for asked_row in asked)
     assert run_json("data", "verify", "--home", home)["corrupt"] == []
+
+
+def test_backfill_of_a_demo_home_serves_its_own_exchange(synthetic: dict[str, Any]) -> None:
+    day = synthetic["night"]
+    arguments = ("data", "backfill", "--start", day, "--symbols", "1", "--timeframes", "1h")
+    filled = run_json(*arguments, "--home", synthetic["home"])
+    assert filled["source"] == synthetic["source"]
+    assert filled["rows"]["candles_1h"] >= 23
+    plan = run_json(*arguments, "--dry-run", "--home", synthetic["home"])
+    assert plan["requests"] == 3
 
 
 def test_status_of_a_fresh_demo_is_well(synthetic: dict[str, Any]) -> None:

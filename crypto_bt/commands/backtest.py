@@ -1,5 +1,6 @@
 """``crypto-bt backtest``: the night now, or a trial of some strategies."""
 
+import json
 import tempfile
 from datetime import date
 from pathlib import Path
@@ -8,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crypto_bt.commands.homes import HomeOption, JsonOption, open_home
-from crypto_bt.commands.night_summary import night_summary, say_night
+from crypto_bt.commands.night_summary import night_summary, say_night, summary_of
 from crypto_bt.commands.options import parse_day
-from crypto_bt.commands.output import Output
+from crypto_bt.commands.output import UNWELL, Output
 from crypto_bt.core.errors import CryptoBtError, UsageError
 from crypto_bt.core.night import cutoff_of, last_due_night
+from crypto_bt.core.quality import not_loaded
 
 if TYPE_CHECKING:
     from crypto_bt.defs.resources import Desk
@@ -28,7 +30,8 @@ def backtest(
 ) -> None:
     """Run the nightly backtest now: checks, every strategy, scorecard; the result is published.
 
-    With --strategy it is a trial: the chosen strategies on the current snapshot, printed and not published.
+    With --strategy it is a trial: the chosen strategies on the current snapshot, printed, not published,
+    and without the checks. Exit code 3 when a check or a strategy failed.
 
     Example: crypto-bt backtest --strategy ema_cross
     """
@@ -42,9 +45,8 @@ def backtest(
     if cutoff_of(day) > now:
         raise UsageError(f"The night of {day} is not over.", f"The last one due is {last_due_night(now)}.")
     if desk.store.current() is None:
-        from crypto_bt.core.quality import not_loaded_text
-
-        raise UsageError("There is nothing to backtest.", not_loaded_text(now))
+        mend = not_loaded(now).at_home(desk.home_option).text
+        raise UsageError("There is nothing to backtest.", mend)
     if strategy:
         result = _trial(desk, day, tuple(strategy), out)
     else:
@@ -57,19 +59,16 @@ def backtest(
     if result["report"]:
         out.say(f"The report: {result['report']}")
     out.result(result)
+    if result["failed_checks"] or result["failed_strategies"]:
+        raise typer.Exit(UNWELL)
 
 
 def _trial(desk: "Desk", night: date, strategies: tuple[str, ...], out: Output) -> dict[str, Any]:
     import polars as pl
 
-    from crypto_bt.core.datasets import CANDLE_DATASETS
     from crypto_bt.defs.night_plan import plan_night
     from crypto_bt.defs.night_process import run_night_process
-    from crypto_bt.report.scorecard import summary_rows
-    from crypto_bt.strategies import build_strategy
 
-    for name in strategies:
-        build_strategy(name)
     current = desk.store.current()
     if current is None:
         raise UsageError("There is nothing to backtest: this home holds no candles.")
@@ -82,18 +81,6 @@ def _trial(desk: "Desk", night: date, strategies: tuple[str, ...], out: Output) 
             say=out.note,
         )
         metrics = pl.read_parquet(files / "metrics.parquet")
-    return {
-        "home": desk.home.root,
-        "source": current.source,
-        "snapshot": current.id,
-        "night": night.isoformat(),
-        "candles": sum(current.rows(name) for name in CANDLE_DATASETS),
-        "symbols": len(spec.symbols),
-        "left_out": dict(spec.left_out),
-        "without_funding": [],
-        "checks": {"passed": 0, "failed": 0},
-        "failed_checks": [],
-        "backtests": summary_rows(metrics),
-        "failed_strategies": {},
-        "report": None,
-    }
+        stamp = json.loads((files / "stamp.json").read_text())
+    summary = summary_of(desk, stamp, metrics)
+    return {**summary, "checks": None, "failed_checks": [], "report": None}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crypto_bt.commands.homes import HomeOption, JsonOption, open_home
+from crypto_bt.commands.loopback import reachable
 from crypto_bt.commands.options import parse_datasets, parse_days, parse_symbols
 from crypto_bt.commands.output import UNWELL, Output, minute
 from crypto_bt.core.errors import CryptoBtError, UsageError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from crypto_bt.defs.resources import Desk
     from crypto_bt.sources import FetchPlan
 
-app = typer.Typer(help="Market data: backfill, list, export.", no_args_is_help=True)
+app = typer.Typer(help="Market data: backfill, list, export, verify.", no_args_is_help=True)
 
 SymbolsOption = Annotated[
     str | None, typer.Option("--symbols", help="A list such as BTCUSDT,ETHUSDT, or N for the first N.")
@@ -46,30 +47,38 @@ def backfill(
     """
     from crypto_bt.defs.execute import run_job
     from crypto_bt.defs.partitions import range_tags
-    from crypto_bt.defs.resources import Desk
+    from crypto_bt.defs.resources import Desk, clock_of
     from crypto_bt.sources import FetchPlan
 
     settings = open_home(home)
-    desk = Desk.open(settings)
-    first, last = parse_days(start, end, desk.clock())
+    first, last = parse_days(start, end, clock_of(settings)())
     chosen = parse_symbols(symbols, settings.SYMBOLS)
     datasets = parse_datasets(timeframes)
     out = Output(as_json=as_json)
-    if dry_run:
-        _show_plan(out, desk, FetchPlan(tuple(datasets), tuple(chosen), first, last))
-        return
-    with out.progress("Fetching") as report:
-        outcome = run_job(
-            "data_update",
-            replace(desk, progress=report),
-            assets=datasets,
-            tags=range_tags(first, last),
-            config={"ops": {"market_data": {"config": {"symbols": chosen, "scheduled": False}}}},
+    with reachable(settings) as answering:
+        desk = Desk.open(answering)
+        if dry_run:
+            out.note(f"Asking {answering.EXCHANGE_URL or 'Binance'} for its symbols and its limit ...")
+            _show_plan(out, desk, FetchPlan(tuple(datasets), tuple(chosen), first, last))
+            return
+        out.note(
+            f"Fetching {(last - first).days} days of {len(chosen)} symbols "
+            f"from {answering.EXCHANGE_URL or 'Binance'} ..."
         )
+        with out.progress("Fetching") as report:
+            outcome = run_job(
+                "data_update",
+                replace(desk, progress=report),
+                assets=datasets,
+                tags=range_tags(first, last),
+                config={"ops": {"market_data": {"config": {"symbols": chosen, "scheduled": False}}}},
+            )
     if not outcome.success:
         raise CryptoBtError(outcome.why)
-    made = outcome.metadata[datasets[0]]
-    rows = {name: outcome.metadata[name]["rows"] for name in datasets}
+    if not outcome.metadata:
+        raise UsageError("These days have no closed candles yet.", "Ask for an earlier --start.")
+    made = next(iter(outcome.metadata.values()))
+    rows = {name: outcome.metadata.get(name, {}).get("rows", 0) for name in datasets}
     remarks = [made[key] for key in ("failed", "not tradable") if made[key] != "none"]
     out.say(f"Published snapshot {made['snapshot']} of {made['source']}:")
     out.table(["dataset", "rows"], [[name, f"{count:,}"] for name, count in rows.items()])
@@ -79,6 +88,8 @@ def backfill(
     out.result(
         {"home": settings.CRYPTO_BT_HOME, "run": outcome.run_id, **figures, "rows": rows, "remarks": remarks}
     )
+    if remarks:
+        raise typer.Exit(UNWELL)
 
 
 @app.command("list")

@@ -17,9 +17,9 @@ from crypto_bt.commands.night_summary import night_summary, say_night
 from crypto_bt.commands.output import Output
 from crypto_bt.commands.simulate import market_of
 from crypto_bt.core.errors import CryptoBtError, UsageError
-from crypto_bt.core.market import EPOCH
+from crypto_bt.core.market import Timeframe
 from crypto_bt.core.night import last_due_night
-from crypto_bt.runtime.home import Home
+from crypto_bt.runtime.home import Home, make_folder
 from crypto_bt.settings import load_settings
 
 SYNTHETIC_DAYS, RECORDED_DAYS = 180, 30
@@ -34,7 +34,7 @@ class DemoPlan:
     start: datetime
     end: datetime
     night: date
-    values: dict[str, str]
+    values: dict[str, str | None]
 
 
 def demo(
@@ -63,17 +63,16 @@ def demo(
     out = Output(as_json=as_json)
     market = market_of(seed, symbols, recorded, days or (RECORDED_DAYS if recorded else SYNTHETIC_DAYS))
     plan = _plan(market)
-    _refuse_another_market(Home(home.resolve()), plan)
-    with served(market) as url, _home(home, plan, url) as prepared, prepared.locked("demo", "another demo"):
-        out.say(
-            f"Market: {plan.source} ({'recorded' if recorded else 'simulated, the prices are invented'}), "
-            f"served on {url}"
-        )
+    with _own_home(home.resolve(), plan) as prepared, served(market) as url:
+        prepare_home(prepared.root, {"EXCHANGE_URL": url, **plan.values})
+        market.save(prepared.market_file)
+        kind = "recorded" if recorded else "simulated, the prices are invented"
+        out.say(f"Market: {plan.source} ({kind}), served on {url}")
         result = _run(prepared, plan, out)
     result["seconds"] = round(perf_counter() - began, 1)
     say_night(out, result)
     out.say(f"Done in {result['seconds']:.0f} s. The report: {result['report']}")
-    look = "make dev-demo" if home == DEMO_HOME else f"crypto-bt dev --home {home}"
+    look = "make dev-demo" if home.resolve() == DEMO_HOME else f"crypto-bt dev --home {home}"
     out.say(f"See it all in the Dagster web UI: {look}")
     out.result(result)
 
@@ -81,9 +80,13 @@ def demo(
 def _plan(market: LoopbackMarket) -> DemoPlan:
     built = market.build()
     now = built.now()
-    today = now - (now - EPOCH) % timedelta(days=1)
+    today = Timeframe.D1.floor(now)
     end = today if now == today else today + timedelta(days=1)
-    values = {"SYMBOLS": ",".join(info.symbol for info in built.symbols())}
+    values: dict[str, str | None] = {
+        "SYMBOLS": ",".join(info.symbol for info in built.symbols()),
+        "FIXED_NOW": None,
+        "HISTORY_START": None,
+    }
     if market.recorded is None:
         return DemoPlan(
             market, built.source, today - timedelta(days=market.days), end, last_due_night(now), values
@@ -111,17 +114,18 @@ def _refuse_another_market(home: Home, plan: DemoPlan) -> None:
 
 
 @contextlib.contextmanager
-def _home(root: Path, plan: DemoPlan, url: str) -> Iterator[Home]:
-    """The prepared home; one that was new and received no data is removed again."""
-    was_new = not root.exists()
-    home = prepare_home(root, {"EXCHANGE_URL": url, **plan.values})
-    plan.market.save(home.market_file)
-    try:
-        yield home
-    except BaseException:
-        if was_new and not (home.store / "CURRENT").exists():
-            shutil.rmtree(home.root, ignore_errors=True)
-        raise
+def _own_home(root: Path, plan: DemoPlan) -> Iterator[Home]:
+    """The home, held alone; one that was new and received no data is removed again."""
+    home, was_new = Home(root), not root.exists()
+    _refuse_another_market(home, plan)
+    make_folder(root)
+    with home.locked("service", "another demo"):
+        try:
+            yield home
+        except BaseException:
+            if was_new and not (home.store / "CURRENT").exists():
+                shutil.rmtree(root, ignore_errors=True)
+            raise
 
 
 def _run(home: Home, plan: DemoPlan, out: Output) -> dict[str, Any]:

@@ -11,10 +11,12 @@ from typing import Annotated
 
 import typer
 
-from crypto_bt.commands.homes import PROJECT, HomeOption, open_home, prepare_home
+from crypto_bt.commands.homes import HomeOption, open_home, prepare_home
 from crypto_bt.commands.loopback import LoopbackMarket, served
 from crypto_bt.core.errors import UsageError
 from crypto_bt.runtime.home import Home
+from crypto_bt.runtime.processes import interrupted_with_parent
+from crypto_bt.settings import PROJECT
 
 
 def dev(
@@ -29,6 +31,8 @@ def dev(
     market = LoopbackMarket.load(Home(settings.CRYPTO_BT_HOME).market_file)
     _require_free(port)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(Home(settings.CRYPTO_BT_HOME).locked("service", "crypto-bt dev"))
+        _forget_dead_runs(Home(settings.CRYPTO_BT_HOME))
         if market is not None:
             url = stack.enter_context(served(market))
             prepare_home(settings.CRYPTO_BT_HOME, {"EXCHANGE_URL": url})
@@ -49,15 +53,23 @@ def _run_dagster(home: Path, port: int) -> int:
         command,
         cwd=home,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=interrupted_with_parent,
     )
 
     def stop(number: int, frame: FrameType | None) -> None:
         process.send_signal(signal.SIGINT)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
     return process.wait()
+
+
+def _forget_dead_runs(home: Home) -> None:
+    from crypto_bt.defs.dead_runs import fail_dead_runs
+    from crypto_bt.defs.execute import open_instance
+
+    with open_instance(home) as instance:
+        fail_dead_runs(instance)
 
 
 def _require_free(port: int) -> None:

@@ -6,13 +6,12 @@ from typing import Annotated, Final
 
 import typer
 
-import crypto_bt
 from crypto_bt.core.errors import UsageError
-from crypto_bt.runtime.home import Home
-from crypto_bt.settings import Settings, load_settings, render_example
+from crypto_bt.runtime.home import Home, with_values, write_privately
+from crypto_bt.settings import LIVE_HOME, PROJECT, Settings, load_settings, render_example
 
-PROJECT: Final = Path(crypto_bt.__file__).resolve().parent.parent
-DEMO_HOME: Final = Path("data/demo")
+ROOT_ENV: Final = "# Written by set-up: a plain `dagster dev` in this folder opens the live home.\n"
+DEMO_HOME: Final = PROJECT / "data" / "demo"
 
 HomeOption = Annotated[
     Path | None,
@@ -32,8 +31,8 @@ def open_home(home: Path | None) -> Settings:
     return settings
 
 
-def prepare_home(root: Path, values: Mapping[str, str]) -> Home:
-    """Create or refresh the home at ``root``, with ``values`` as live lines of its ``.env``."""
+def prepare_home(root: Path, values: Mapping[str, str | None]) -> Home:
+    """Create or refresh the home at ``root``, with ``values`` as live lines of its ``.env`` (None: none)."""
     home = Home(root.resolve())
     home.prepare(
         render_example(),
@@ -50,13 +49,13 @@ def init(
 
     For the live home the project's own .env is written too, so that a plain `dagster dev` opens it.
     """
-    root = home or PROJECT / "data" / "live"
-    made = prepare_home(root, {})
+    made = prepare_home(home or LIVE_HOME, {})
     load_settings(made.root)
-    if made.root == (PROJECT / "data" / "live").resolve():
-        (PROJECT / ".env").write_text(
-            "# Written by set-up: points a plain `dagster dev` in this folder to the live home.\n"
-            f"DAGSTER_HOME={made.dagster}\nCRYPTO_BT_HOME={made.root}\n"
+    if made.root == LIVE_HOME.resolve():
+        own = PROJECT / ".env"
+        text = own.read_text() if own.exists() else ROOT_ENV
+        write_privately(
+            own, with_values(text, {"DAGSTER_HOME": str(made.dagster), "CRYPTO_BT_HOME": str(made.root)})
         )
     if not quiet:
         typer.echo(f"The home {made.root} is ready. Its settings: {made.env_file}")

@@ -4,6 +4,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from crypto_bt.core.errors import UsageError
 from crypto_bt.core.universe import UNIVERSE
+from crypto_bt.runtime.home import Home, write_privately
+from crypto_bt.settings import Settings
 
 if TYPE_CHECKING:
     from crypto_bt.simulator.market import Market
@@ -46,7 +49,7 @@ class LoopbackMarket:
 
     def save(self, path: Path) -> None:
         """Keep this description in a home."""
-        path.write_text(json.dumps(asdict(self)) + "\n")
+        write_privately(path, json.dumps(asdict(self)) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> "LoopbackMarket | None":
@@ -54,7 +57,10 @@ class LoopbackMarket:
         if not path.is_file():
             return None
         try:
-            return cls(**json.loads(path.read_text()))
+            found = cls(**json.loads(path.read_text()))
+            if not all(isinstance(n, int) for n in (found.symbols, found.days, found.seed)):
+                raise ValueError("symbols, days and seed must be whole numbers")
+            return found
         except (ValueError, TypeError) as error:
             raise UsageError(
                 f"{path} cannot be read: {error}.", f"Remove {path.parent} and run the demo again."
@@ -70,23 +76,35 @@ def served(market: LoopbackMarket, port: int = 0, weight_limit: int = DEMO_WEIGH
     """
     command = [sys.executable, "-m", "crypto_bt", "simulate", "--json", "--with-parent"]
     command += [*_arguments(market), "--port", str(port), "--weight-limit", str(weight_limit)]
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
-    )  # fmt: skip
-    try:
-        ready = process.stdout.readline() if process.stdout else ""
-        if not ready:
-            _, errors = process.communicate(timeout=10)
-            raise UsageError(
-                errors.strip().removeprefix("crypto-bt: ") or "The loopback exchange did not start."
-            )
-        yield json.loads(ready)["url"]
-    finally:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.communicate(timeout=10)
-        process.kill()
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            ready = process.stdout.readline() if process.stdout else ""
+            if not ready:
+                process.wait(timeout=10)
+                errors.seek(0)
+                said = errors.read().strip().removeprefix("crypto-bt: ")
+                raise UsageError(said or "The loopback exchange did not start.")
+            yield str(json.loads(ready)["url"])
+        finally:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=10)
+            process.kill()
+
+
+@contextmanager
+def reachable(settings: Settings) -> Iterator[Settings]:
+    """``settings`` with an exchange that answers: a demo home's own is served while the block runs."""
+    market = LoopbackMarket.load(Home(settings.CRYPTO_BT_HOME).market_file)
+    if market is None:
+        yield settings
+        return
+    with served(market) as url:
+        yield settings.model_copy(update={"EXCHANGE_URL": url})
 
 
 def _arguments(market: LoopbackMarket) -> Sequence[str]:

@@ -5,9 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS
 from crypto_bt.core.errors import UsageError
-from crypto_bt.core.market import EPOCH, Timeframe, parse_symbol
-
-FIRST_DAY = datetime(2019, 9, 8, tzinfo=UTC)
+from crypto_bt.core.market import EXCHANGE_OPENED, Timeframe, parse_symbol
 
 
 def parse_day(text: str, name: str) -> datetime:
@@ -23,12 +21,12 @@ def parse_days(start: str, end: str | None, now: datetime) -> tuple[datetime, da
 
     Raises UsageError for an end before the start, a future day, or a day before the exchange existed.
     """
-    tomorrow = now - (now - EPOCH) % timedelta(days=1) + timedelta(days=1)
+    tomorrow = Timeframe.D1.floor(now) + timedelta(days=1)
     first = parse_day(start, "--start")
     last = parse_day(end, "--end") if end else tomorrow
-    if first < FIRST_DAY:
+    if first < EXCHANGE_OPENED:
         raise UsageError(
-            f"--start {start} is before the exchange's first day.", f"Start at {FIRST_DAY:%F} or later."
+            f"--start {start} is before the exchange's first day.", f"Start at {EXCHANGE_OPENED:%F} or later."
         )
     if first >= tomorrow:
         raise UsageError(f"--start {start} is in the future.", f"The latest possible day is {now:%F}.")
@@ -50,7 +48,7 @@ def parse_symbols(text: str | None, universe: Sequence[str]) -> list[str]:
     """
     if text is None:
         return list(universe)
-    if text.isdigit():
+    if text.isascii() and text.isdecimal():
         if not 1 <= int(text) <= len(universe):
             raise UsageError(
                 f"--symbols {text} is not possible.", f"The universe has {len(universe)} symbols."

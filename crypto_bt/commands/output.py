@@ -1,18 +1,22 @@
 """What a command prints: tables and sentences for a person, one JSON object for a machine."""
 
 import json
+import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
+#: Width of a table that no terminal bounds: wide enough that no cell is broken.
+WIDE: Final = 400
 #: Exit code of a command that did its work and found something not well.
 UNWELL: Final = 3
 
@@ -28,7 +32,7 @@ class Output:
         # Dagster redirects the standard streams while a step runs: progress needs one of its own.
         stream = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1) if _has_descriptor() else sys.stderr
         self.progress_console = Console(file=stream, width=None if sys.stderr.isatty() else 100)
-        self.console = Console(width=None if sys.stdout.isatty() else 100)
+        self.console = Console(width=None if sys.stdout.isatty() else WIDE)
 
     def say(self, text: str, *, style: str | None = None) -> None:
         """A line for a person; silent under --json."""
@@ -48,15 +52,17 @@ class Output:
         )
         for index, column in enumerate(columns):
             numeric = all(_is_figure(row[index]) for row in rows)
-            table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+            justify: JustifyMethod = "right" if numeric else "left"
+            whole = not self.console.is_terminal
+            table.add_column(Text(column), justify=justify, overflow="fold", no_wrap=whole)
         for row in rows:
-            table.add_row(*(str(cell) for cell in row))
+            table.add_row(*(Text(str(cell)) for cell in row))
         self.console.print(table)
 
     def result(self, value: object) -> None:
         """The command's result as one JSON object; printed only under --json."""
         if self.as_json:
-            sys.stdout.write(json.dumps(value, default=_plain, allow_nan=False) + "\n")
+            sys.stdout.write(json.dumps(_finite(value), default=_plain, allow_nan=False) + "\n")
 
     @contextmanager
     def progress(self, what: str, unit: str = "requests") -> Iterator[Report]:
@@ -96,6 +102,15 @@ def minute(moment: datetime | None) -> str:
 def _is_figure(cell: object) -> bool:
     text = str(cell).strip("+-%").replace(".", "").replace(",", "").replace(" ", "")
     return text.isdigit() or str(cell) == "-"
+
+
+def _finite(value: object) -> object:
+    """JSON knows no NaN and no infinity: they become null."""
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: object) -> Any:

@@ -7,7 +7,7 @@ import typer
 
 from crypto_bt.commands.homes import HomeOption, JsonOption, open_home
 from crypto_bt.commands.output import UNWELL, Output, minute
-from crypto_bt.core.quality import Verdict, coverage_of, data_age, not_loaded_text
+from crypto_bt.core.quality import Verdict, coverage_of, data_age, not_loaded
 from crypto_bt.core.wholeness import hours
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Freshness and coverage by timeframe, the last night, and what is wrong with the command that mends it.
+
+    Example: crypto-bt status --home data/demo
 
     Exit code 0 when all is well (or nothing is loaded yet), 3 when something is not.
     """
@@ -28,9 +30,10 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     night = _night(desk, now)
     current = desk.store.current()
     wrong = [verdict.text for pair in verdicts.values() for verdict in pair if not verdict.passed]
+    wrong += [night["text"]] if night["stale"] else []
     out.say(f"Home {desk.home.root}, {minute(now)} UTC" + (" (clock stands still)" if _stands(desk) else ""))
     if current is None:
-        out.say(not_loaded_text(now))
+        out.say(not_loaded(now).at_home(desk.home_option).text)
     else:
         out.say(f"Snapshot {current.id} of {current.source}, published {minute(current.published_at)} UTC")
         out.table(
@@ -46,7 +49,8 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
                 for name, (age, whole) in verdicts.items()
             ],
         )
-    out.say(night["text"])
+    if not night["stale"]:
+        out.say(night["text"])
     for text in wrong:
         out.say(text, style="yellow")
     out.result(
@@ -81,8 +85,10 @@ def _verdicts(desk: "Desk", now: datetime) -> dict[str, tuple[Verdict, Verdict]]
         if newest is not None:
             judgement = judge_dataset(desk, timeframe, current.id, now)
             found[str(timeframe)] = (
-                data_age(timeframe, newest + timeframe.delta, now),
-                coverage_of(timeframe, judgement.symbols, now, desk.settings.COVERAGE_MINIMUM),
+                data_age(timeframe, newest + timeframe.delta, now).at_home(desk.home_option),
+                coverage_of(timeframe, judgement.symbols, now, desk.settings.COVERAGE_MINIMUM).at_home(
+                    desk.home_option
+                ),
             )
     return found
 
@@ -95,9 +101,9 @@ def _night(desk: "Desk", now: datetime) -> dict[str, Any]:
         return {"night": None, "stale": None, "text": "No night has run yet."}
     cutoff = datetime.fromisoformat(latest["stamp"]["cutoff"])
     stale = latest["stale"]
-    text = f"Last night: {latest['night']}, {hours(now - cutoff)} old."
+    text = f"Last night: {latest['night']}, its data ends {minute(cutoff)} UTC, {hours(now - cutoff)} ago."
     if stale:
-        text += f" Not replaced since {stale['since']}: {stale['reason']}"
+        text += f" The night of {stale['night']} did not replace it: {stale['reason']}"
     return {"night": latest["night"], "stale": stale, "text": text}
 
 

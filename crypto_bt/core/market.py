@@ -9,6 +9,8 @@ from crypto_bt.core.errors import UsageError
 
 SYMBOL_PATTERN = re.compile(r"^[A-Z0-9]{2,20}$")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: The first day of Binance's USD-M perpetuals.
+EXCHANGE_OPENED = datetime(2019, 9, 8, tzinfo=UTC)
 
 
 class Timeframe(StrEnum):

@@ -11,6 +11,11 @@ def cutoff_of(night: date) -> datetime:
     return datetime.combine(night, NIGHT_TIME, UTC)
 
 
+def knowable_at(night: date, now: datetime) -> datetime:
+    """The moment at which a night's data is judged: its cutoff, however late the night is computed."""
+    return min(now, cutoff_of(night))
+
+
 def last_due_night(now: datetime) -> date:
     """The latest night whose cutoff has passed."""
     today = now.astimezone(UTC).date()

@@ -4,7 +4,7 @@ Every verdict says what, the value seen and the limit, and carries the command t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -25,6 +25,7 @@ from crypto_bt.core.wholeness import (
 )
 
 NAMED_AT_MOST: Final = 5
+BACKFILL: Final = "crypto-bt data backfill"
 
 
 class Severity(StrEnum):
@@ -50,13 +51,16 @@ class Verdict:
         """What a person reads: the finding, and the command that mends it if it failed."""
         return f"{self.what} Repair: {self.mend}" if self.mend and not self.passed else self.what
 
+    def at_home(self, option: str) -> "Verdict":
+        """The same verdict whose commands name the home, where ``option`` (`` --home DIR``) is not empty."""
+        said = {name: getattr(self, name).replace(BACKFILL, BACKFILL + option) for name in ("what", "mend")}
+        return replace(self, **said)
+
 
 def not_loaded_text(now: datetime) -> str:
     """What an empty home says: a year of history is one command away."""
     start = now - timedelta(days=365)
-    return (
-        f"Not loaded yet: this home holds no candles. Load them: crypto-bt data backfill --start {start:%F}"
-    )
+    return f"Not loaded yet: this home holds no candles. Load them: {BACKFILL} --start {start:%F}"
 
 
 def not_loaded(now: datetime) -> Verdict:
@@ -64,8 +68,11 @@ def not_loaded(now: datetime) -> Verdict:
     return Verdict(True, not_loaded_text(now))
 
 
-def data_age(timeframe: Timeframe, newest_close: datetime, now: datetime) -> Verdict:
+def data_age(timeframe: Timeframe, newest_close: datetime | None, now: datetime) -> Verdict:
     """Age of the newest closed candle of the whole feed against the timeframe's two limits."""
+    if newest_close is None:
+        what = f"No {timeframe} candle is stored that had closed by {now:%Y-%m-%d %H:%M} UTC."
+        return Verdict(False, what, mend=backfill_command(timeframe, now - timedelta(days=30), now))
     age, warning, limit = now - newest_close, AGE_WARNING[timeframe], AGE_LIMIT[timeframe]
     seen = f"The newest {timeframe} candle closed {newest_close:%Y-%m-%d %H:%M} UTC, {hours(age)} ago"
     figures = {"data_age_hours": round(age / timedelta(hours=1), 3)}
@@ -197,7 +204,7 @@ def backfill_command(
         f" --symbols {','.join(dict.fromkeys(symbols))}" if 0 < len(set(symbols)) <= NAMED_AT_MOST else ""
     )
     days = f"--start {start:%Y-%m-%d} --end {now + timedelta(days=1):%Y-%m-%d}"
-    return f"crypto-bt data backfill{chosen} --timeframes {timeframe} {days}"
+    return f"{BACKFILL}{chosen} --timeframes {timeframe} {days}"
 
 
 def _some(items: Sequence[str]) -> str:

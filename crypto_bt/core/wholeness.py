@@ -131,8 +131,8 @@ def judge(
         part = part.filter(pl.col("open_time") >= start, pl.col("open_time") < end)
         first, newest = _bounds(part)
         gaps = find_gaps(part, timeframe)
-        if first is not None and first > start:
-            gaps.insert(0, Gap(symbol, timeframe, start, first))
+        if (first or end) > start:
+            gaps.insert(0, Gap(symbol, timeframe, start, first or end))
         newest_close = newest + step if newest is not None else None
         # Candles that closed since the last update are the age limit's business, not missing ones.
         expected = max(0, ((newest_close or end) - start) // step)

@@ -9,7 +9,7 @@ import dagster as dg
 from pydantic import Field
 
 from crypto_bt.core.errors import CryptoBtError
-from crypto_bt.core.quality import not_loaded_text
+from crypto_bt.core.quality import not_loaded
 from crypto_bt.defs.night_plan import plan_night
 from crypto_bt.defs.night_process import run_night_process
 from crypto_bt.defs.partitions import DAILY, DAILY_FRESHNESS
@@ -54,7 +54,7 @@ def nightly_backtest(
     now = desk.clock()
     snapshot = snapshot_of_run(context, desk)
     if snapshot is None:
-        raise dg.Failure(not_loaded_text(now), allow_retries=False)
+        raise dg.Failure(not_loaded(now).at_home(desk.home_option).text, allow_retries=False)
     night = date.fromisoformat(context.partition_key)
     try:
         spec = plan_night(desk, snapshot, night, now, tuple(config.strategies))
@@ -72,6 +72,7 @@ def nightly_backtest(
             result = desk.results.publish(night, out, now=now)
         publish_files(desk.results.root, result)
     except CryptoBtError as error:
+        mark_stale(desk.results.root, night, str(error), now)
         raise dg.Failure(str(error), allow_retries=False) from error
     for entry in result.stamp["strategies"]:
         if entry["error"]:
@@ -121,20 +122,6 @@ def scorecard(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]) -
 def report_path(desk: Desk, night: date) -> Path:
     """Where the night's page lies."""
     return desk.results.root / "reports" / f"{night}.html"
-
-
-@dg.failure_hook(required_resource_keys={"desk"})
-def mark_results_stale(context: dg.HookContext) -> None:
-    """A blocked night leaves the last results in place, marked with their age and the reason."""
-    desk: Desk = context.resources.desk
-    failed = context.instance.all_logs(context.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-    found = [entry.dagster_event.asset_check_evaluation_data for entry in failed if entry.dagster_event]
-    blocking = [
-        f"{e.asset_key.to_user_string()} {e.check_name}: {e.description}"
-        for e in found
-        if not e.passed and e.severity == dg.AssetCheckSeverity.ERROR
-    ]
-    mark_stale(desk.results.root, " ".join(blocking) or str(context.op_exception), desk.clock())
 
 
 def _night_metadata(result: NightResult) -> dict[str, Any]:

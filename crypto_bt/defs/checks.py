@@ -5,7 +5,7 @@ data_validation runs them all at 01:00 UTC as an early warning.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
@@ -13,9 +13,12 @@ import polars as pl
 
 from crypto_bt.core import quality
 from crypto_bt.core.market import Timeframe
+from crypto_bt.core.night import knowable_at
 from crypto_bt.core.quality import Severity, Verdict
 from crypto_bt.core.wholeness import find_gaps
 from crypto_bt.defs.judgement import judge_dataset, stored_candles
+from crypto_bt.defs.partitions import PARTITION
+from crypto_bt.defs.published_files import mark_stale
 from crypto_bt.defs.resources import Desk, snapshot_of_run
 
 if TYPE_CHECKING:
@@ -29,8 +32,11 @@ Decision = Callable[[Desk, Timeframe, str, datetime], Verdict]
 
 
 def _data_age(desk: Desk, timeframe: Timeframe, snapshot: str, now: datetime) -> Verdict:
-    newest = max(item.last for item in desk.store.snapshot(snapshot).of(timeframe.dataset))
-    return quality.data_age(timeframe, newest + timeframe.delta, now)
+    closed = stored_candles(desk, timeframe, snapshot).filter(pl.col("open_time") + timeframe.delta <= now)
+    newest = closed["open_time"].max()
+    return quality.data_age(
+        timeframe, newest + timeframe.delta if isinstance(newest, datetime) else None, now
+    )
 
 
 def _coverage(desk: Desk, timeframe: Timeframe, snapshot: str, now: datetime) -> Verdict:
@@ -69,6 +75,7 @@ def _remarks(desk: Desk, name: str, timeframe: Timeframe, snapshot: str, now: da
     return rows.filter(pl.col("dataset") == timeframe.dataset)
 
 
+NIGHTLY_JOB: Final = "nightly_backtest"
 ON_EVERY_TIMEFRAME: Final[dict[str, tuple[Decision, bool, str]]] = {
     "data_age": (_data_age, True, "The newest candle is younger than the timeframe's limit."),
     "coverage": (_coverage, True, "More than 95 % of the tradable symbols are whole over the look-back."),
@@ -98,15 +105,27 @@ def _check(
         description=about + (" Blocks the nightly backtest." if blocking else " Reports, never blocks."),
     )
     def check(context: dg.AssetCheckExecutionContext, desk: dg.ResourceParam[Desk]) -> dg.AssetCheckResult:
-        now = desk.clock()
+        # A late night is judged as it would have been at its cutoff.
+        night = _night_of(context)
+        now = knowable_at(night, desk.clock()) if night else desk.clock()
         snapshot = snapshot_of_run(context, desk)
         loaded = snapshot is not None and desk.store.snapshot(snapshot).rows(timeframe.dataset) > 0
         verdict = decision(desk, timeframe, snapshot, now) if snapshot and loaded else quality.not_loaded(now)
+        verdict = verdict.at_home(desk.home_option)
         if not verdict.passed:
             context.log.warning(verdict.text)
+        if night and blocking and not verdict.passed and verdict.severity is Severity.ERROR:
+            # A blocked night leaves the last results in place, marked with their age and the reason.
+            mark_stale(desk.results.root, night, f"{timeframe.dataset} {name}: {verdict.text}", desk.clock())
         return as_result(verdict, timeframe, snapshot)
 
     return check
+
+
+def _night_of(context: dg.AssetCheckExecutionContext) -> date | None:
+    """The night that this run computes; None in every job but the nightly one."""
+    night = context.run.tags.get(PARTITION)
+    return date.fromisoformat(night) if night and context.run.job_name == NIGHTLY_JOB else None
 
 
 class SnapshotCheckResult(dg.AssetCheckResult):

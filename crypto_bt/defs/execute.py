@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
+from dagster._core.instance.ref import InstanceRef
+from sqlalchemy.exc import SQLAlchemyError
 
-from crypto_bt.core.errors import UsageError
+from crypto_bt.core.errors import CryptoBtError, UsageError
 from crypto_bt.defs.build import build_definitions
+from crypto_bt.defs.dead_runs import PROCESS_TAG, fail_dead_runs
 from crypto_bt.defs.resources import Desk
+from crypto_bt.runtime.home import Home
+from crypto_bt.runtime.processes import process_mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,9 @@ def run_job(
 ) -> JobOutcome:
     """Run job ``name``, or only ``assets`` of it, on the home of ``desk`` to its end and report.
 
-    A run that fails is reported in the outcome. Raises UsageError when the home has no Dagster yet.
+    A run that fails is reported in the outcome. Raises UsageError when the home has no Dagster yet or
+    there is no such partition, CryptoBtError when Dagster's storage fails (a full disk), and
+    KeyboardInterrupt when the run was interrupted.
     """
     home = desk.home
     if not (home.dagster / "dagster.yaml").is_file():
@@ -58,27 +65,49 @@ def run_job(
         # A selection of assets would bring their checks along, though the job itself leaves them out.
         keys = {dg.AssetKey(asset) for asset in assets}
         job = job.get_subset(asset_selection=keys, asset_check_selection=set())
-    with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
-        result = job.execute_in_process(
-            instance=instance,
-            partition_key=partition,
-            tags=dict(tags or {}),
-            run_config={**(config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            raise_on_error=False,
-        )
-        if _was_interrupted(result):
-            raise KeyboardInterrupt
-        checks = tuple(
-            CheckOutcome(
-                evaluation.asset_key.to_user_string(),
-                evaluation.check_name,
-                evaluation.passed,
-                evaluation.severity.value.lower(),
-                evaluation.description or "",
+    try:
+        with open_instance(home) as instance:
+            fail_dead_runs(instance)
+            result = job.execute_in_process(
+                instance=instance,
+                partition_key=partition,
+                tags={**(tags or {}), PROCESS_TAG: process_mark()},
+                run_config={**(config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                raise_on_error=False,
             )
-            for evaluation in result.get_asset_check_evaluations()
+    except dg.DagsterUnknownPartitionError as error:
+        raise UsageError(
+            f"There is no day {partition} yet or any more.", str(error).splitlines()[0]
+        ) from error
+    except SQLAlchemyError as error:
+        raise CryptoBtError(
+            f"Dagster's storage in {home.dagster} failed: {str(error).splitlines()[0]}.",
+            "Is the disk full? Stored market data is whole; free some room and run the command again.",
+        ) from error
+    if _was_interrupted(result):
+        raise KeyboardInterrupt
+    checks = tuple(
+        CheckOutcome(
+            evaluation.asset_key.to_user_string(),
+            evaluation.check_name,
+            evaluation.passed,
+            evaluation.severity.value.lower(),
+            evaluation.description or "",
         )
-        return JobOutcome(result.run_id, result.success, _why(result, checks), checks, _metadata(result))
+        for evaluation in result.get_asset_check_evaluations()
+    )
+    return JobOutcome(result.run_id, result.success, _why(result, checks), checks, _metadata(result))
+
+
+def open_instance(home: Home) -> dg.DagsterInstance:
+    """The home's own Dagster instance; a run in this process keeps no copy of what it prints."""
+    quiet = {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+    return dg.DagsterInstance.from_ref(
+        InstanceRef.from_dir(str(home.dagster), overrides={"compute_logs": quiet})
+    )
 
 
 def _why(result: dg.ExecuteInProcessResult, checks: Sequence[CheckOutcome]) -> str:
@@ -91,6 +120,8 @@ def _why(result: dg.ExecuteInProcessResult, checks: Sequence[CheckOutcome]) -> s
             error, failure = event.step_failure_data.error, event.step_failure_data.user_failure_data
             if failure is not None and failure.description:
                 return failure.description
+            while error is not None and error.cause is not None:
+                error = error.cause
             return error.message.strip() if error is not None else str(event.message)
     return f"Run {result.run_id} failed before its first step."
 

@@ -14,7 +14,7 @@ from crypto_bt.core.candle_flags import JUMP, STALE_RUN, flag_candles
 from crypto_bt.core.candles import revisions
 from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS
 from crypto_bt.core.errors import SourceUnavailable
-from crypto_bt.core.market import Listing
+from crypto_bt.core.market import Listing, Timeframe
 from crypto_bt.core.universe import UniverseReport, check_universe
 from crypto_bt.sources import Batch, FetchRequest, MarketSource, Usage
 from crypto_bt.store import MarketStore, Snapshot
@@ -88,6 +88,8 @@ async def ingest(
             if progress is not None:
                 progress(len(batches), len(requests), sum(b.frame.height for b in batches))
 
+        if progress is not None:
+            progress(0, len(requests), 0)
         failures = await source.fetch_all(requests, collect)
     if requests and not batches:
         raise SourceUnavailable(
@@ -116,7 +118,7 @@ async def ingest(
 
 def universe_rows(symbols: Sequence[str], listings: Mapping[str, Listing], now: datetime) -> pl.DataFrame:
     """What the exchange says of each symbol today, one row each."""
-    day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    day = Timeframe.D1.floor(now)
     known = [listings.get(symbol) for symbol in symbols]
     return pl.DataFrame(
         {

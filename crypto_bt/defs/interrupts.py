@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a step waits for the network."""
+"""Ctrl-C, SIGTERM and SIGHUP while a step waits for the network."""
 
 import asyncio
 import signal
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import dagster as dg
 
 Result = TypeVar("Result")
-STOPPING = (signal.SIGINT, signal.SIGTERM)
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run_interruptible(work: Coroutine[Any, Any, Result]) -> Result:

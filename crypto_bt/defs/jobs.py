@@ -5,7 +5,6 @@ from typing import Final
 import dagster as dg
 
 from crypto_bt.core.datasets import CANDLE_DATASETS
-from crypto_bt.defs.backtest_assets import mark_results_stale
 from crypto_bt.defs.market_assets import MARKET_ASSETS
 
 #: What makes Dagster's queue run one writer of market data at a time.
@@ -33,7 +32,6 @@ nightly_backtest = dg.define_asset_job(
     "nightly_backtest",
     selection=dg.AssetSelection.assets("nightly_backtest", "scorecard")
     | dg.AssetSelection.checks_for_assets(*CANDLE_DATASETS),
-    hooks={mark_results_stale},
     description="Check the candles, backtest every strategy on that very snapshot, write the scorecard.",
 )
 

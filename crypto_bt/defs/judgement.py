@@ -20,10 +20,15 @@ class Judgement:
     coverage: Coverage
 
 
-def tradable_symbols(desk: Desk, snapshot: str) -> dict[str, datetime]:
-    """Symbols of the universe that the exchange last called tradable, each with its listing date."""
-    known = desk.store.read("universe", symbols=desk.settings.SYMBOLS, at=snapshot)
-    latest = known.sort("day").group_by("symbol", maintain_order=True).last().filter("tradable")
+def tradable_symbols(desk: Desk, snapshot: str, now: datetime) -> dict[str, datetime]:
+    """Symbols of the universe that the exchange called tradable at ``now``, each with its listing date.
+
+    What it said first counts for the time before it was first asked.
+    """
+    known = desk.store.read("universe", symbols=desk.settings.SYMBOLS, at=snapshot).sort("symbol", "day")
+    first = known.group_by("symbol", maintain_order=True).first()
+    known = pl.concat([first, known.filter(pl.col("day") <= now)])
+    latest = known.group_by("symbol", maintain_order=True).last().filter("tradable")
     return {row["symbol"]: row["onboard_time"] for row in latest.sort("symbol").iter_rows(named=True)}
 
 
@@ -37,7 +42,7 @@ def history_start(desk: Desk, timeframe: Timeframe, snapshot: str) -> datetime:
 
 def judge_dataset(desk: Desk, timeframe: Timeframe, snapshot: str, now: datetime) -> Judgement:
     """Judge every tradable symbol of the universe over the look-back."""
-    listed = tradable_symbols(desk, snapshot)
+    listed = tradable_symbols(desk, snapshot, now)
     start = history_start(desk, timeframe, snapshot)
     frame = desk.store.read(
         timeframe.dataset,

@@ -82,13 +82,19 @@ def market_data(
     window = Window(context.partition_time_window.start, context.partition_time_window.end)
     datasets = [name for name in MARKET_ASSETS if dg.AssetKey(name) in context.selected_asset_keys]
     symbols = config.symbols or list(desk.settings.SYMBOLS)
+    unknown = [symbol for symbol in symbols if symbol not in desk.settings.SYMBOLS]
+    if unknown:
+        mend = "This home follows the symbols of its setting SYMBOLS."
+        raise dg.Failure(f"Unknown symbols: {', '.join(unknown)}. {mend}", allow_retries=False)
+    before = desk.store.current()
     who = f"run {context.run.run_id[:8]} of {context.run.job_name}"
     context.log.info(
         f"Fetching {', '.join(datasets)} for {len(symbols)} symbols, "
         f"{window.start:%Y-%m-%d} to {window.end:%Y-%m-%d} (exclusive)."
     )
     try:
-        with desk.home.locked("market", who, LOCK_PATIENCE_SECONDS):
+        # A person is told at once who holds the lock; a scheduled run waits for its turn.
+        with desk.home.locked("market", who, LOCK_PATIENCE_SECONDS if config.scheduled else 0):
             report = run_interruptible(
                 ingest(
                     desk.source(scheduled=config.scheduled),
@@ -106,11 +112,15 @@ def market_data(
     for remark in (*report.universe.remarks, *(f"{what}: {why}" for what, why in report.failed.items())):
         context.log.warning(remark)
     usage = report.usage
+    done = "Nothing new, current is" if before == report.snapshot else "Published"
     context.log.info(
-        f"Published snapshot {report.snapshot.id}: {sum(report.rows.values())} rows, {report.seconds:.1f} s, "
+        f"{done} snapshot {report.snapshot.id}: {sum(report.rows.values())} rows, {report.seconds:.1f} s, "
         f"{usage.requests} requests, weight {usage.weight}; {sum(report.quarantined.values())} rows refused."
     )
     for name in datasets:
+        if not report.rows[name] and window.end > desk.clock():
+            context.log.info(f"{name} has no closed rows in these days yet: not materialized.")
+            continue
         yield dg.MaterializeResult(asset_key=name, metadata=_metadata(name, report, desk, desk.clock()))
 
 

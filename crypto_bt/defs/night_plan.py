@@ -5,10 +5,10 @@ from datetime import date, datetime
 from crypto_bt.backtest.rules import Costs
 from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.core.market import Timeframe
-from crypto_bt.core.night import cutoff_of
+from crypto_bt.core.night import cutoff_of, knowable_at
 from crypto_bt.defs.judgement import judge_dataset, left_out, tradable_symbols
 from crypto_bt.defs.resources import Desk
-from crypto_bt.strategies import strategy_classes
+from crypto_bt.strategies import build_strategy, strategy_classes
 
 BENCHMARK = "buy_and_hold"
 
@@ -16,12 +16,18 @@ BENCHMARK = "buy_and_hold"
 def plan_night(
     desk: Desk, snapshot: str, night: date, now: datetime, strategies: tuple[str, ...] = ()
 ) -> NightSpec:
-    """All whole symbols; the strategies asked for, else of the settings, else all; and the benchmark."""
-    settings = desk.settings
+    """All whole symbols; the strategies asked for, else of the settings, else all; and the benchmark.
+
+    A night that is computed late judges the symbols as they were at its cutoff. Raises BacktestError for a
+    strategy that does not exist.
+    """
+    settings, now = desk.settings, knowable_at(night, now)
     reasons = left_out([judge_dataset(desk, timeframe, snapshot, now) for timeframe in Timeframe])
-    listed = tradable_symbols(desk, snapshot)
+    listed = tradable_symbols(desk, snapshot, now)
     gone = {s: "not tradable on the exchange" for s in settings.SYMBOLS if s not in listed}
     names = strategies or settings.STRATEGIES or tuple(strategy_classes())
+    for name in names:
+        build_strategy(name)
     return NightSpec(
         store=str(desk.store.root),
         snapshot=snapshot,

@@ -5,10 +5,13 @@ from typing import Final
 
 import dagster as dg
 
-#: The first day of Binance's USD-M perpetuals; the current day counts, hence the offset.
-FIRST_DAY: Final = "2019-09-08"
-DAILY: Final = dg.DailyPartitionsDefinition(start_date=FIRST_DAY, end_offset=1)
+from crypto_bt.core.market import EXCHANGE_OPENED
 
+#: The current day counts, hence the offset.
+DAILY: Final = dg.DailyPartitionsDefinition(start_date=f"{EXCHANGE_OPENED:%Y-%m-%d}", end_offset=1)
+
+#: Run tag with which Dagster names a run's single partition.
+PARTITION: Final = "dagster/partition"
 #: Run tags with which Dagster names a range of partitions for a single run.
 RANGE_START: Final = "dagster/asset_partition_range_start"
 RANGE_END: Final = "dagster/asset_partition_range_end"

@@ -29,13 +29,20 @@ def publish_files(root: Path, result: NightResult) -> None:
         write_atomically(root / LATEST, text)
 
 
-def mark_stale(root: Path, reason: str, now: datetime) -> None:
-    """Mark the latest JSON with its age and why no newer night replaced it; the figures stay."""
+def mark_stale(root: Path, night: date, reason: str, now: datetime) -> None:
+    """Mark the latest JSON with its age and why ``night`` did not replace it; the figures stay.
+
+    A failed night that is older than the latest result says nothing about it.
+    """
     latest = read_latest(root)
-    if latest is None:
+    if latest is None or night < date.fromisoformat(latest["night"]):
         return
+    earlier = latest["stale"] or {}
+    if earlier.get("night") == night.isoformat() and reason not in earlier["reason"]:
+        reason = f"{earlier['reason']} {reason}"
     age = now - datetime.fromisoformat(latest["stamp"]["cutoff"])
     latest["stale"] = {
+        "night": night.isoformat(),
         "since": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "age_hours": round(age / timedelta(hours=1), 1),
         "reason": reason,
@@ -44,12 +51,14 @@ def mark_stale(root: Path, reason: str, now: datetime) -> None:
 
 
 def read_latest(root: Path) -> dict[str, Any] | None:
-    """The latest JSON; None before the first night."""
-    path = root / LATEST
-    if not path.is_file():
+    """The latest JSON; None before the first night, or when the file is none of ours."""
+    try:
+        content = json.loads((root / LATEST).read_text())
+        date.fromisoformat(content["night"])
+        datetime.fromisoformat(content["stamp"]["cutoff"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
-    content: dict[str, Any] = json.loads(path.read_text())
-    return content
+    return dict(content)
 
 
 def _encode(payload: Mapping[str, Any]) -> bytes:

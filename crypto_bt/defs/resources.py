@@ -1,5 +1,6 @@
 """The one resource of the definitions: the home's desk, opened from its settings."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,12 +10,14 @@ import dagster as dg
 
 from crypto_bt.defs.ingest import Progress
 from crypto_bt.runtime.home import Home
-from crypto_bt.settings import Settings
+from crypto_bt.settings import LIVE_HOME, Settings
 from crypto_bt.sources import BinanceUsdm, MarketSource
 from crypto_bt.store import ResultsStore, SnapshotStore
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 SNAPSHOT_TAG = "crypto_bt/snapshot"
+#: A run that is executed again inherits tags: only those it resolved itself count.
+RESOLVED_BY_TAG = "crypto_bt/snapshot_resolved_by"
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,11 @@ class Desk:
         )
 
     @property
+    def home_option(self) -> str:
+        """What a command needs to find this home; empty for the live home, which is the default."""
+        return "" if self.home.root == LIVE_HOME.resolve() else f" --home {shlex.quote(str(self.home.root))}"
+
+    @property
     def lookback(self) -> timedelta:
         """The span over which a symbol has to be whole."""
         return timedelta(days=self.settings.QUALITY_LOOKBACK_DAYS)
@@ -75,11 +83,11 @@ def snapshot_of_run(
     None while the store is empty.
     """
     run = context.instance.get_run_by_id(context.run.run_id)
-    if run is not None and SNAPSHOT_TAG in run.tags:
+    if run is not None and run.tags.get(RESOLVED_BY_TAG) == run.run_id:
         return str(run.tags[SNAPSHOT_TAG])
     current = desk.store.current()
     if current is None:
         return None
     if run is not None:
-        context.instance.add_run_tags(run.run_id, {SNAPSHOT_TAG: current.id})
+        context.instance.add_run_tags(run.run_id, {SNAPSHOT_TAG: current.id, RESOLVED_BY_TAG: run.run_id})
     return current.id

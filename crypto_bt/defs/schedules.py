@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 import dagster as dg
 
 from crypto_bt.core.market import Timeframe
-from crypto_bt.core.quality import not_loaded_text
+from crypto_bt.core.quality import not_loaded
 from crypto_bt.defs import jobs
+from crypto_bt.defs.dead_runs import fail_dead_runs
 from crypto_bt.defs.partitions import day_key, range_tags
 from crypto_bt.defs.resources import Desk
 
@@ -30,13 +31,17 @@ class Due:
     tags: dict[str, str] = field(default_factory=dict)
 
 
-#: What a schedule decides from the tick's time and the newest stored H1 candle.
+#: What a schedule decides from the tick's time and the newest stored candle of its timeframe.
 Decision = Callable[[datetime, datetime], Due]
 
 
-def update_yesterday(now: datetime, newest: datetime) -> Due:
-    """The day that has just ended."""
-    return Due(partition=day_key(now - timedelta(days=1)))
+def update_ended_days(now: datetime, newest: datetime) -> Due:
+    """The day that has just ended, and every one before it since the newest stored daily candle."""
+    today = Timeframe.D1.floor(now)
+    start = min(newest + timedelta(days=1), today - timedelta(days=1))
+    if start == today - timedelta(days=1):
+        return Due(partition=day_key(start))
+    return Due(tags=range_tags(start, today))
 
 
 def update_since_newest(now: datetime, newest: datetime) -> Due:
@@ -58,7 +63,13 @@ def night_of_today(now: datetime, newest: datetime) -> Due:
 
 
 def _schedule(
-    name: str, cron: str, job: "UnresolvedAssetJobDefinition", decide: Decision, about: str, running: bool
+    name: str,
+    cron: str,
+    job: "UnresolvedAssetJobDefinition",
+    decide: Decision,
+    about: str,
+    running: bool,
+    timeframe: Timeframe = Timeframe.H1,
 ) -> dg.ScheduleDefinition:
     @dg.schedule(
         name=name,
@@ -72,29 +83,29 @@ def _schedule(
         context: dg.ScheduleEvaluationContext, desk: dg.ResourceParam[Desk]
     ) -> dg.RunRequest | dg.SkipReason:
         now = context.scheduled_execution_time
-        newest = newest_candle(desk)
+        fail_dead_runs(context.instance)
+        newest = newest_candle(desk, timeframe)
         if newest is None:
-            return dg.SkipReason(not_loaded_text(now))
+            return dg.SkipReason(not_loaded(now).at_home(desk.home_option).text)
         due = decide(now, newest)
         return dg.RunRequest(run_key=None, partition_key=due.partition, tags=due.tags)
 
     return tick
 
 
-def newest_candle(desk: Desk) -> datetime | None:
-    """Open time of the newest stored H1 candle; None while the home is empty. Reads the manifest only."""
+def newest_candle(desk: Desk, timeframe: Timeframe) -> datetime | None:
+    """Open time of the newest stored candle; None while there is none. Reads the manifest only."""
     current = desk.store.current()
-    if current is None:
-        return None
-    return max((o.last for o in current.objects if o.dataset == Timeframe.H1.dataset), default=None)
+    return max((item.last for item in current.of(timeframe.dataset)), default=None) if current else None
 
 
 def build_schedules(*, running: bool) -> list[dg.ScheduleDefinition]:
     """All schedules; ``running`` is false for a home whose clock stands still."""
     return [
         _schedule(
-            "data_update", "30 0 * * *", jobs.data_update, update_yesterday,
-            "00:30 UTC: the day that has just ended, all timeframes, funding and mark prices.", running,
+            "data_update", "30 0 * * *", jobs.data_update, update_ended_days,
+            "00:30 UTC: the days that have ended, all timeframes, funding and mark prices.", running,
+            timeframe=Timeframe.D1,
         ),
         _schedule(
             "intraday_update", "5 */2 * * *", jobs.intraday_update, update_since_newest,

@@ -5,9 +5,9 @@ from crypto_bt.report.scorecard import Comparison, Row, Scorecard
 from crypto_bt.report.stamp import Stamp
 
 MARK_SOURCES = {
-    "exchange": "the exchange's own",
-    "mark_1h": "the hourly mark price candle",
-    "candle_open": "the candle's open",
+    "exchange": "the exchange's own mark price",
+    "mark_1h": "the hourly mark price candle's open",
+    "candle_open": "the candle's open, for want of a mark price",
 }
 
 
@@ -51,14 +51,20 @@ def remarks(stamp: Stamp, card: Scorecard) -> list[str]:
             f"Backtested without funding, because none is recorded: {names(stamp.without_funding, 60)}."
         )
     used = [
-        f"{count:,} by {MARK_SOURCES.get(source, source)}"
+        f"{count:,} at {MARK_SOURCES.get(source, source)}"
         for source, count in stamp.mark_price_source.items()
         if count
     ]
     if used:
-        found.append(f"Mark price of the funding settlements: {', '.join(used)}.")
+        found.append(f"Funding settlements were paid {', '.join(used)}.")
     if card.gone:
         found.append(f"Ran the night before and not in this one: {', '.join(card.gone)}.")
+    if card.began:
+        now, then = card.began
+        found.append(
+            "Not compared with the night before: "
+            f"its history begins {moment(then)}, this one's {moment(now)}."
+        )
     found += _differences(card)
     found += _period(card)
     found.append(

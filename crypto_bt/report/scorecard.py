@@ -77,11 +77,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Scorecard:
-    """All strategies, best net return first; ``gone`` ran the previous night and not in this one."""
+    """All strategies, best net return first; ``gone`` ran the previous night and not in this one.
+
+    ``began`` is (this night's, the previous night's) first bar when the two histories begin at different
+    times: then their returns are not comparable and are not compared.
+    """
 
     benchmark: str
     rows: tuple[Row, ...]
     gone: tuple[str, ...]
+    began: tuple[datetime, datetime] | None = None
 
     @property
     def reference(self) -> Row | None:
@@ -104,7 +109,9 @@ def build_scorecard(
     Strategies without a net return come last; equal ones in order of name.
     """
     returns = symbol_returns(metrics)
-    before = symbol_returns(previous_metrics) if previous_metrics is not None else {}
+    began = _different_start(metrics, previous_metrics)
+    comparable = previous_metrics is not None and began is None
+    before = symbol_returns(previous_metrics) if previous_metrics is not None and comparable else {}
     whole = {
         str(row["strategy"]): row
         for row in metrics.filter(pl.col("symbol") == PORTFOLIO).iter_rows(named=True)
@@ -123,7 +130,16 @@ def build_scorecard(
                 versus_previous=compare(own, before[strategy]) if strategy in before else None,
             )
         )
-    return Scorecard(benchmark, tuple(rows), tuple(sorted(set(before) - set(whole))))
+    return Scorecard(benchmark, tuple(rows), tuple(sorted(set(before) - set(whole))), began)
+
+
+def _different_start(
+    metrics: pl.DataFrame, previous: pl.DataFrame | None
+) -> tuple[datetime, datetime] | None:
+    starts = [table["first"].min() for table in (metrics, previous) if table is not None]
+    if len(starts) == 2 and isinstance(starts[0], datetime) and isinstance(starts[1], datetime):
+        return (starts[0], starts[1]) if starts[0] != starts[1] else None
+    return None
 
 
 def symbol_returns(metrics: pl.DataFrame) -> dict[str, dict[str, float]]:

@@ -70,29 +70,28 @@ class Home:
         """The loopback market that this home was made with."""
         return self.root / "market.json"
 
-    def prepare(self, example: str, values: Mapping[str, str]) -> None:
+    def prepare(self, example: str, values: Mapping[str, str | None]) -> None:
         """Create the folders, ``.env`` and ``dagster.yaml``; safe to repeat.
 
-        ``example`` is the text of ``.env.example``; each of ``values`` becomes a live line. An existing
-        ``.env`` keeps what a person changed: only the lines of ``values`` are set anew.
+        ``example`` is the text of ``.env.example``; each of ``values`` becomes a live line, or is commented
+        out if None. An existing ``.env`` keeps what a person changed beside these.
         Raises UsageError when the folder cannot be written.
         """
         try:
             for folder in (self.root, self.dagster, self.store, self.results):
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                make_folder(folder)
             text = self.env_file.read_text() if self.env_file.exists() else example
-            _replace(self.env_file, with_values(text, values))
+            write_privately(self.env_file, with_values(text, values))
             if not (self.dagster / "dagster.yaml").exists():
-                _replace(self.dagster / "dagster.yaml", DAGSTER_YAML)
+                write_privately(self.dagster / "dagster.yaml", DAGSTER_YAML)
         except OSError as error:
-            raise UsageError(
-                f"The home {self.root} cannot be written: {error.strerror}.",
-                "Choose another with --home DIR.",
-            ) from error
+            raise _unwritable(self.root, error) from error
 
     @contextmanager
     def locked(self, what: str, who: str, patience: float = 0) -> Iterator[None]:
-        """Hold the home's lock on ``what`` (``market``: whoever writes market data; ``demo``).
+        """Hold the home's lock on ``what``.
+
+        ``market``: whoever writes market data. ``service``: whoever serves the home, the web UI or a demo.
 
         Raises UsageError naming the holder when another process still holds it after ``patience`` seconds.
         A holder that died holds nothing.
@@ -114,23 +113,40 @@ class Home:
             lock.release()
 
 
-def with_values(text: str, values: Mapping[str, str]) -> str:
-    """``text`` of an ``.env`` with each key of ``values`` set on its own (un-commented) line."""
+def make_folder(folder: Path) -> None:
+    """Create a folder that only its owner reads, with its parents; UsageError when that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def with_values(text: str, values: Mapping[str, str | None]) -> str:
+    """``text`` of an ``.env`` with each key of ``values`` on its own live line, commented out if None."""
     lines, left = [], dict(values)
     for line in text.splitlines():
         key = line.lstrip("#").partition("=")[0].strip()
         lines.append(_line(key, left.pop(key)) if "=" in line and key in left else line)
-    lines += [_line(key, value) for key, value in left.items()]
+    lines += [_line(key, value) for key, value in left.items() if value is not None]
     return "\n".join(lines) + "\n"
 
 
-def _line(key: str, value: str) -> str:
-    quoted = f"'{value}'" if any(mark in value for mark in ' #$"') else value
-    return f"{key}={quoted}"
-
-
-def _replace(path: Path, text: str) -> None:
+def write_privately(path: Path, text: str) -> None:
+    """Replace a file as a whole, readable by its owner alone."""
     fresh = path.with_name(path.name + ".new")
+    fresh.touch(mode=0o600)
     fresh.write_text(text)
-    fresh.chmod(0o600)
     fresh.replace(path)
+
+
+def _line(key: str, value: str | None) -> str:
+    if value is None:
+        return f"#{key}="
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{key}='{escaped}'" if any(mark in value for mark in " #$\"'\\") else f"{key}={value}"
+
+
+def _unwritable(folder: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"The home {folder} cannot be written: {error.strerror}.", "Choose another with --home DIR."
+    )

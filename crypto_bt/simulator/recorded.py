@@ -58,6 +58,13 @@ class RecordedMarket:
             )
         self._now = end_of_recording(candles, names)
         self.start = self._now - timedelta(days=days)
+        begun = max(frame.select(pl.col("open_time").min()).item() for frame in candles.values())
+        if self.start < begun:
+            longest = (self._now - begun).days
+            raise UsageError(
+                f"{days} days of the recorded market in {folder} were asked for.",
+                f"All three timeframes begin on {begun:%Y-%m-%d}: ask for at most {longest}.",
+            )
         if symbols is not None:
             names = best_covered(candles, names, self.start, self._now)[:symbols]
         self._candles = {

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from crypto_bt.settings import load_settings
 from crypto_bt_tests.command_line import run, start
 
 
@@ -44,6 +45,7 @@ def home(tmp_path: Path) -> Path:
         (("data", "backfill", "--start", "2026-01-01", "--timeframes", "7h"), "Unknown timeframes: 7h"),
         (("backtest",), "There is nothing to backtest"),
         (("backtest", "--night", "2999-01-01"), "is not over"),
+        (("data", "backfill", "--start", "2026-01-01", "--symbols", "²"), "is not a symbol"),
         (("sql", "select * from nope"), "nope"),
         (("data", "export", "out"), "There is nothing to export"),
     ],
@@ -84,7 +86,7 @@ def test_wrong_settings_are_all_named(home: Path) -> None:
 def test_status_of_an_empty_home_is_quiet_and_shows_the_backfill_command(home: Path) -> None:
     done = run("status", "--home", str(home))
     assert "Not loaded yet" in done.stdout
-    assert "crypto-bt data backfill --start" in done.stdout
+    assert f"crypto-bt data backfill --home {home} --start" in done.stdout
 
 
 def test_demo_on_a_live_home_is_refused_and_changes_nothing(home: Path) -> None:
@@ -112,11 +114,13 @@ def test_two_demos_at_once_the_second_is_told_and_the_first_finishes(tmp_path: P
     options = ("demo", "--symbols", "2", "--days", "40", "--home", str(home))
     first = start(*options)
     with first:
-        wait_for(home / "demo.lock.holder")
-        second = run(*options, code=1)
+        wait_for(home / "service.lock.holder")
+        second = run("demo", "--symbols", "1", "--days", "50", "--home", str(home), code=1)
         _, errors = first.communicate(timeout=120)
     assert "is in use by another demo (process" in one_sentence(second.stderr)
     assert first.returncode == 0, errors
+    # The second one asked for another market and must not have changed the first one's home.
+    assert len(load_settings(home).SYMBOLS) == 2
     assert (home / "results" / "backtest_results.json").is_file()
 
 

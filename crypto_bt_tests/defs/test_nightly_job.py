@@ -7,10 +7,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 import pytest
 
+from crypto_bt.defs.build import build_definitions
+from crypto_bt.defs.checks import CANDLE_CHECKS
+from crypto_bt.defs.dead_runs import PROCESS_TAG, fail_dead_runs
 from crypto_bt.defs.execute import run_job
 from crypto_bt.defs.resources import SNAPSHOT_TAG
+from crypto_bt.runtime.processes import process_mark
 from crypto_bt_tests.defs.desk_home import DeskHome, desk_home
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
@@ -37,7 +42,7 @@ def home(loaded: Path, tmp_path: Path) -> Iterator[DeskHome]:
 def test_night_reads_the_snapshot_that_its_checks_judged(home: DeskHome) -> None:
     outcome = home.night("2026-03-10")
     assert outcome.success, outcome.why
-    assert len(outcome.checks) == 19
+    assert len(outcome.checks) == len(CANDLE_CHECKS)
     assert all(check.passed for check in outcome.checks)
     result = home.desk.results.night(NIGHT.date())
     assert result is not None
@@ -86,7 +91,8 @@ def test_night_on_data_that_turned_stale_is_blocked_and_says_why(home: DeskHome)
     assert not blocked.success
     assert "candles_1h data_age: The newest 1h candle closed 2026-03-11 00:00 UTC" in blocked.why
     assert "23 h 30 min ago, limit 6 h" in blocked.why
-    assert "crypto-bt data backfill --timeframes 1h --start 2026-03-11" in blocked.why
+    mend = f"crypto-bt data backfill --home {home.desk.home.root} --timeframes 1h --start 2026-03-11"
+    assert mend in blocked.why
     assert home.desk.results.night(home.clock.now.date()) is None
     assert "nightly_backtest" not in blocked.metadata
 
@@ -95,6 +101,81 @@ def test_night_on_data_that_turned_stale_is_blocked_and_says_why(home: DeskHome)
     assert marked["stale"]["age_hours"] == 24.0
     assert "limit 6 h" in marked["stale"]["reason"]
     assert (home.desk.results.root / "signals_validated.parquet").read_bytes() == signals
+
+
+def test_night_computed_late_is_judged_as_it_would_have_been(home: DeskHome) -> None:
+    assert home.night("2026-03-10").success
+    in_time = home.desk.results.night(NIGHT.date())
+    # Ten days later everything is stale, and one symbol has since been delisted.
+    home.clock.now = NIGHT + timedelta(days=10)
+    gone = home.desk.store.read("universe").with_columns(
+        day=pl.lit(home.clock.now.replace(hour=0, minute=0)).cast(pl.Datetime("ms", "UTC")),
+        tradable=pl.col("symbol") != "SOLUSDT",
+    )
+    source = home.desk.store.current()
+    assert source is not None
+    home.desk.store.publish({"universe": gone}, source=source.source, published_by="test", now=home.clock.now)
+    late = home.night("2026-03-10")
+    assert late.success, late.why
+    again = home.desk.results.night(NIGHT.date())
+    assert in_time is not None
+    assert again is not None
+    assert again.digest == in_time.digest
+    assert not home.night("2026-03-20").success
+
+
+def test_failed_old_night_says_nothing_about_the_latest_result(home: DeskHome) -> None:
+    assert home.night("2026-03-10").success
+    assert not home.night("2020-01-05").success
+    latest = json.loads((home.desk.results.root / "backtest_results.json").read_text())
+    assert (latest["night"], latest["stale"]) == ("2026-03-10", None)
+
+
+def test_run_executed_again_resolves_its_own_snapshot(home: DeskHome) -> None:
+    first = home.night("2026-03-10")
+    with dg.DagsterInstance.from_config(str(home.desk.home.dagster)) as instance:
+        parent = instance.get_run_by_id(first.run_id)
+    assert parent is not None
+    home.clock.now = NIGHT + timedelta(hours=9)
+    assert home.update(days=2).success
+    inherited = {key: value for key, value in parent.tags.items() if key.startswith("crypto_bt/")}
+    run_job("nightly_backtest", home.desk, partition="2026-03-10", tags=inherited)
+    result = home.desk.results.night(NIGHT.date())
+    current = home.desk.store.current()
+    assert result is not None
+    assert current is not None
+    assert result.stamp["snapshot"]["id"] == current.id != parent.tags[SNAPSHOT_TAG]
+
+
+def test_night_of_a_strategy_that_does_not_exist_is_refused_and_replaces_nothing(tmp_path: Path) -> None:
+    with desk_home(tmp_path, SYMBOLS, NIGHT, STRATEGIES="nope") as made:
+        assert made.update(days=4).success
+        outcome = made.night("2026-03-10")
+    assert not outcome.success
+    assert "There is no strategy 'nope'" in outcome.why
+    assert made.desk.results.nights() == []
+
+
+def test_update_of_an_unknown_symbol_fails_and_publishes_nothing(home: DeskHome) -> None:
+    before = home.desk.store.current()
+    outcome = home.update(symbols=["FOOUSDT"])
+    assert not outcome.success
+    assert "Unknown symbols: FOOUSDT" in outcome.why
+    assert home.desk.store.current() == before
+
+
+def test_run_whose_process_was_killed_is_failed_by_the_next_one(home: DeskHome) -> None:
+    dead = {PROCESS_TAG: "999999:1.00"}
+    alive = {PROCESS_TAG: process_mark()}
+    with dg.DagsterInstance.from_config(str(home.desk.home.dagster)) as instance:
+        job = build_definitions(home.desk).resolve_job_def("data_update")
+        runs = [
+            instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
+            for tags in (dead, alive)
+        ]
+        assert fail_dead_runs(instance) == [runs[0].run_id]
+        statuses = [instance.get_run_by_id(run.run_id).status for run in runs]
+    assert statuses == [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.STARTED]
 
 
 def test_night_with_too_few_whole_symbols_is_blocked(tmp_path: Path) -> None:
@@ -148,5 +229,5 @@ def test_night_of_an_empty_home_fails_with_the_backfill_command(tmp_path: Path) 
         outcome = made.night("2026-03-10")
     assert not outcome.success
     assert "Not loaded yet" in outcome.why
-    assert "crypto-bt data backfill --start 2025-03-10" in outcome.why
+    assert f"crypto-bt data backfill --home {tmp_path} --start 2025-03-10" in outcome.why
     assert all(check.passed for check in outcome.checks)

@@ -9,10 +9,13 @@ import pytest
 from crypto_bt.core.datasets import CANDLE_DATASETS
 from crypto_bt.defs import schedules
 from crypto_bt.defs.build import build_definitions
+from crypto_bt.defs.checks import ON_EVERY_TIMEFRAME
+from crypto_bt.defs.execute import open_instance
 from crypto_bt.defs.market_assets import MARKET_ASSETS
 from crypto_bt.defs.partitions import RANGE_END, RANGE_START
 from crypto_bt.defs.resources import Desk
-from crypto_bt.settings import load_settings
+from crypto_bt.runtime.home import Home
+from crypto_bt.settings import load_settings, render_example
 from crypto_bt_tests.frames import candle_frame
 
 NOW = datetime(2026, 3, 4, 2, 5, tzinfo=UTC)
@@ -27,19 +30,24 @@ EXPECTED = {
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     """A desk on an empty home."""
+    Home(tmp_path).prepare(render_example(), {})
     return Desk.open(load_settings(tmp_path))
 
 
-def store_one_candle(desk: Desk, opened: datetime) -> None:
+def store_one_candle(desk: Desk, opened: datetime, dataset: str = "candles_1h") -> None:
     """Make the home loaded."""
-    desk.store.publish({"candles_1h": candle_frame([opened])}, source="test", published_by="test", now=NOW)
+    desk.store.publish({dataset: candle_frame([opened])}, source="test", published_by="test", now=NOW)
 
 
 def tick(name: str, desk: Desk, now: datetime = NOW) -> dg.RunRequest | dg.SkipReason:
     """What schedule ``name`` asks for at ``now``."""
     [schedule] = [s for s in schedules.build_schedules(running=True) if s.name == name]
-    context = dg.build_schedule_context(scheduled_execution_time=now, resources={"desk": desk})
-    [asked] = schedule(context) if isinstance(schedule(context), list) else [schedule(context)]
+    with open_instance(desk.home) as instance:
+        context = dg.build_schedule_context(
+            instance=instance, scheduled_execution_time=now, resources={"desk": desk}
+        )
+        asked = schedule(context)
+    assert isinstance(asked, dg.RunRequest | dg.SkipReason)
     return asked
 
 
@@ -64,8 +72,9 @@ def test_definitions_of_an_empty_home_are_loadable_and_whole(desk: Desk) -> None
     assets = {key.to_user_string() for key in repository.asset_graph.get_all_asset_keys()}
     assert assets == {*MARKET_ASSETS, "nightly_backtest", "scorecard"}
     checks = {(key.asset_key.to_user_string(), key.name) for key in repository.asset_graph.asset_check_keys}
-    everywhere = {"data_age", "coverage", "continuity", "ohlc_sanity", "quarantine", "revisions"}
-    expected = {(name, check) for name in CANDLE_DATASETS for check in everywhere}
+    promised = {"data_age", "coverage", "continuity", "ohlc_sanity", "quarantine", "revisions"}
+    assert promised <= set(ON_EVERY_TIMEFRAME)
+    expected = {(name, check) for name in CANDLE_DATASETS for check in ON_EVERY_TIMEFRAME}
     assert checks == expected | {("candles_4h", "timeframe_consistency")}
     assert {job.name for job in repository.get_all_jobs()} >= set(EXPECTED)
     for key in repository.asset_graph.get_all_asset_keys():
@@ -80,14 +89,21 @@ def test_definitions_of_an_empty_home_are_loadable_and_whole(desk: Desk) -> None
 def test_schedule_on_an_empty_home_skips_with_the_backfill_command(name: str, desk: Desk) -> None:
     asked = tick(name, desk)
     assert isinstance(asked, dg.SkipReason)
-    assert "crypto-bt data backfill --start 2025-03-04" in str(asked.skip_message)
+    assert f"crypto-bt data backfill --home {desk.home.root} --start 2025-03-04" in str(asked.skip_message)
 
 
 def test_data_update_asks_for_yesterday(desk: Desk) -> None:
-    store_one_candle(desk, NOW - timedelta(hours=5))
+    store_one_candle(desk, NOW - timedelta(days=2), "candles_1d")
     asked = tick("data_update", desk)
     assert isinstance(asked, dg.RunRequest)
     assert asked.partition_key == "2026-03-03"
+
+
+def test_data_update_after_days_off_asks_for_every_day_since(desk: Desk) -> None:
+    store_one_candle(desk, NOW.replace(hour=0, minute=0) - timedelta(days=5), "candles_1d")
+    asked = tick("data_update", desk)
+    assert isinstance(asked, dg.RunRequest)
+    assert (asked.tags[RANGE_START], asked.tags[RANGE_END]) == ("2026-02-28", "2026-03-03")
 
 
 def test_intraday_update_same_day_asks_for_today(desk: Desk) -> None:

@@ -1,5 +1,6 @@
 """The scorecard compares on common symbols only, and names the others."""
 
+import polars as pl
 import pytest
 
 from crypto_bt.report.charts import equity_and_drawdown_svg
@@ -49,6 +50,14 @@ def test_scorecard_compares_with_the_night_before_on_common_symbols() -> None:
     assert versus.difference == pytest.approx(-0.1)
     assert (versus.only_this, versus.only_other) == (("A1",), ("D4",))
     assert card().gone == ("gone",)
+
+
+def test_scorecard_does_not_compare_nights_whose_histories_begin_at_different_times() -> None:
+    longer = metrics(BEFORE).with_columns(first=pl.col("first") - pl.duration(days=30))
+    built = build_scorecard(metrics(TONIGHT), longer, "hold")
+    assert [row.versus_previous for row in built.rows] == [None, None]
+    text = " ".join(remarks(read_stamp(stamp()), built))
+    assert "Not compared with the night before: its history begins 2025-12-02" in text
 
 
 def test_scorecard_of_the_first_night_has_no_comparison() -> None:
@@ -105,7 +114,7 @@ def test_remarks_name_what_was_left_out_and_why() -> None:
     assert "Left out: C3 1h has none of 720 expected candles." in text
     assert "without funding, because none is recorded: B2" in text
     assert "wild failed and is not in the table: it raised ZeroDivisionError" in text
-    assert "12 by the exchange's own, 3 by the candle's open" in text
+    assert "paid 12 at the exchange's own mark price, 3 at the candle's open" in text
     assert "the prices are invented" in text
     assert "trend compared with the night before on 1 common symbols; only here: A1; only there: D4." in text
     assert "trend compared with the benchmark on 2 common symbols; only here: none; only there: C3." in text

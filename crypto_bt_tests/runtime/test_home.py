@@ -41,7 +41,7 @@ def test_prepare_where_a_file_stands_says_so(tmp_path: Path) -> None:
 
 
 paths = st.text(
-    st.characters(codec="ascii", categories=("L", "N", "Zs"), include_characters="/._-#$"), min_size=1
+    st.characters(codec="ascii", categories=("L", "N", "Zs"), include_characters="/._-#$'\"\\"), min_size=1
 )
 
 

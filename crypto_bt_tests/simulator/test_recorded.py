@@ -96,17 +96,23 @@ def test_recorded_market_impossible_choice_is_refused(tmp_path, symbols, days):
 
 def test_recorded_market_identity_follows_the_bytes(tmp_path):
     write_recording(tmp_path, {"AUSDT": set()})
-    before = RecordedMarket(tmp_path).source
+    before = RecordedMarket(tmp_path, days=1).source
     copy = tmp_path / "copy"
     copy.mkdir()
     for name in FILES:
         shutil.copy(tmp_path / name, copy)
     write_recording(tmp_path, {"AUSDT": {1}})
 
-    assert RecordedMarket(copy).source == before
-    assert RecordedMarket(tmp_path).source != before
+    assert RecordedMarket(copy, days=1).source == before
+    assert RecordedMarket(tmp_path, days=1).source != before
     assert before.startswith("recorded:")
     assert len(before) == len("recorded:") + 12
+
+
+def test_recorded_market_longer_than_the_recording_is_refused(tmp_path):
+    write_recording(tmp_path, {"AUSDT": set()})
+    with pytest.raises(UsageError, match="ask for at most"):
+        RecordedMarket(tmp_path, days=400)
 
 
 @needs_recorded
