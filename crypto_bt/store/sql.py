@@ -1,24 +1,33 @@
 """The SQL face: DuckDB over the frames of one snapshot, with no way out to files or network.
 
-DuckDB is given each dataset as an Arrow stream that is read, verified, only when a query scans it.
+The tables that a query names are read, verified and loaded into DuckDB's memory one at a time, and counted
+there: several frames registered side by side were once seen to answer for one another.
 Neither side needs pyarrow. Polars and DuckDB are shown plain :class:`_Stream` objects: polars keeps the
 types it has met for the life of the process, and DuckDB complains at exit about its own that are kept.
 """
 
 from collections.abc import Callable
-from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import polars as pl
 
 from crypto_bt.core.datasets import DATASETS, Dataset
-from crypto_bt.core.errors import CryptoBtError, UsageError
+from crypto_bt.core.errors import StoreError, UsageError
 from crypto_bt.store.market_store import MarketStore
 
 if TYPE_CHECKING:
     import duckdb
 
 _HELP = "Tables: SHOW TABLES. Their columns: DESCRIBE candles_1h."
+_SQL_TYPES: Final = {
+    pl.String: "VARCHAR",
+    pl.Datetime: "TIMESTAMP WITH TIME ZONE",
+    pl.Float64: "DOUBLE",
+    pl.Int64: "BIGINT",
+    pl.Boolean: "BOOLEAN",
+}
+_INCOMING: Final = "incoming_rows"
+_STORED: Final = "stored"
 
 
 class _Stream:
@@ -31,27 +40,6 @@ class _Stream:
         return self._export(requested_schema)
 
 
-class _Table(_Stream):
-    """A dataset of one snapshot, read when DuckDB first scans it; its schema is known without reading."""
-
-    def __init__(self, dataset: Dataset, read: Callable[[], pl.DataFrame]) -> None:
-        super().__init__(self._read_and_export)
-        self._dataset = dataset
-        self._frame = cache(read)
-        self.failure: CryptoBtError | None = None
-
-    def __arrow_c_schema__(self) -> object:
-        schema: Any = pl.Schema(self._dataset.schema)
-        return schema.__arrow_c_schema__()
-
-    def _read_and_export(self, requested_schema: object) -> object:
-        try:
-            return self._frame().__arrow_c_stream__(requested_schema)
-        except CryptoBtError as error:
-            self.failure = error
-            raise
-
-
 def query(store: MarketStore, sql: str, *, at: str | None = None, memory_limit: str = "1GB") -> pl.DataFrame:
     """The result of one or more SQL statements (of the last one) over the tables of one snapshot.
 
@@ -62,10 +50,6 @@ def query(store: MarketStore, sql: str, *, at: str | None = None, memory_limit: 
     import duckdb
 
     snapshot = store.current() if at is None else store.snapshot(at)
-    tables = {
-        name: _Table(dataset, _reader(store, name, snapshot.id) if snapshot else dataset.empty)
-        for name, dataset in DATASETS.items()
-    }
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -78,22 +62,41 @@ def query(store: MarketStore, sql: str, *, at: str | None = None, memory_limit: 
         },
     )
     try:
-        for name, table in tables.items():
-            connection.register(name, table)
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"CREATE SCHEMA {_STORED}")
+        for name, dataset in DATASETS.items():
+            _create(connection, dataset)
+            if snapshot is not None and name in sql.lower():
+                _load(connection, name, store.read(name, at=snapshot.id))
         connection.execute("SET lock_configuration = true")
         return _run(connection, sql)
     except duckdb.Error as error:
-        failure = next((table.failure for table in tables.values() if table.failure), None)
-        if failure is not None:
-            raise failure from None
         raise UsageError(f"DuckDB refused the query: {_first_lines(str(error))}", _HELP) from None
     finally:
         connection.close()
 
 
-def _reader(store: MarketStore, dataset: str, snapshot_id: str) -> Callable[[], pl.DataFrame]:
-    return lambda: store.read(dataset, at=snapshot_id)
+def _create(connection: "duckdb.DuckDBPyConnection", dataset: Dataset) -> None:
+    columns = ", ".join(f'"{name}" {_SQL_TYPES[kind.base_type()]}' for name, kind in dataset.schema.items())
+    connection.execute(f"CREATE TABLE {_STORED}.{dataset.name} ({columns})")
+    # What a query sees is a view: DuckDB refuses to change the rows behind it.
+    connection.execute(f"CREATE VIEW {dataset.name} AS SELECT * FROM {_STORED}.{dataset.name}")
+
+
+def _load(connection: "duckdb.DuckDBPyConnection", name: str, frame: pl.DataFrame) -> None:
+    """Copy ``frame`` into its table and make sure that what arrived is what was read."""
+    incoming = _Stream(frame.__arrow_c_stream__)
+    connection.register(_INCOMING, incoming)
+    connection.execute(f"INSERT INTO {_STORED}.{name} SELECT * FROM {_INCOMING}")
+    connection.unregister(_INCOMING)
+    time = DATASETS[name].time
+    arrived = connection.execute(f'SELECT count(*), max(epoch_ms("{time}")) FROM {name}').fetchone()
+    newest = frame.select(pl.col(time).max().dt.epoch("ms")).item()
+    if arrived != (frame.height, newest):
+        raise StoreError(
+            f"DuckDB holds {arrived} of {name} (rows, newest ms), read were {(frame.height, newest)}.",
+            "Run the query again; if it stays, read the table from crypto-bt data export.",
+        )
 
 
 def _run(connection: "duckdb.DuckDBPyConnection", sql: str) -> pl.DataFrame:
