@@ -51,12 +51,12 @@ def remarks(stamp: Stamp, card: Scorecard) -> list[str]:
             f"Backtested without funding, because none is recorded: {names(stamp.without_funding, 60)}."
         )
     used = [
-        f"{count:,} at {MARK_SOURCES.get(source, source)}"
+        f"{count:,} times at {MARK_SOURCES.get(source, source)}"
         for source, count in stamp.mark_price_source.items()
         if count
     ]
     if used:
-        found.append(f"Funding settlements were paid {', '.join(used)}.")
+        found.append(f"Funding was settled {', '.join(used)}.")
     if card.gone:
         found.append(f"Ran the night before and not in this one: {', '.join(card.gone)}.")
     if card.began:

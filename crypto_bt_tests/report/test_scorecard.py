@@ -114,7 +114,7 @@ def test_remarks_name_what_was_left_out_and_why() -> None:
     assert "Left out: C3 1h has none of 720 expected candles." in text
     assert "without funding, because none is recorded: B2" in text
     assert "wild failed and is not in the table: it raised ZeroDivisionError" in text
-    assert "paid 12 at the exchange's own mark price, 3 at the candle's open" in text
+    assert "settled 12 times at the exchange's own mark price, 3 times at the candle's open" in text
     assert "the prices are invented" in text
     assert "trend compared with the night before on 1 common symbols; only here: A1; only there: D4." in text
     assert "trend compared with the benchmark on 2 common symbols; only here: none; only there: C3." in text
