@@ -26,6 +26,8 @@ _SQL_TYPES: Final = {
     pl.Int64: "BIGINT",
     pl.Boolean: "BOOLEAN",
 }
+_READING: Final = frozenset({"SELECT", "EXPLAIN"})
+_READ_ONLY: Final = "The store is read-only here: SELECT, FROM, WITH, SHOW, DESCRIBE, SUMMARIZE, EXPLAIN."
 _INCOMING: Final = "incoming_rows"
 _STORED: Final = "stored"
 
@@ -43,9 +45,10 @@ class _Stream:
 def query(store: MarketStore, sql: str, *, at: str | None = None, memory_limit: str = "1GB") -> pl.DataFrame:
     """The result of one or more SQL statements (of the last one) over the tables of one snapshot.
 
-    Every dataset is a table, with times in UTC; intervals come back as text. The statements cannot read
-    or write files, load extensions, or change settings. Raises :class:`UsageError` with DuckDB's message
-    for SQL it refuses, and the store's own error for a snapshot that is missing or damaged.
+    Every dataset is a table, with times in UTC; intervals come back as text. Statements that do more than
+    read are refused; none can read or write files, load extensions, or change settings. Raises
+    :class:`UsageError` with DuckDB's message for SQL it refuses, and the store's own error for a snapshot
+    that is missing or damaged.
     """
     import duckdb
 
@@ -69,9 +72,13 @@ def query(store: MarketStore, sql: str, *, at: str | None = None, memory_limit: 
             if snapshot is not None and name in sql.lower():
                 _load(connection, name, store.read(name, at=snapshot.id))
         connection.execute("SET lock_configuration = true")
+        for statement in connection.extract_statements(sql):
+            kind = str(statement.type).rpartition(".")[2]
+            if kind not in _READING:
+                raise UsageError(f"DuckDB refused the query: {kind} changes something.", _READ_ONLY)
         return _run(connection, sql)
     except duckdb.Error as error:
-        raise UsageError(f"DuckDB refused the query: {_first_lines(str(error))}", _HELP) from None
+        raise UsageError(f"DuckDB refused the query: {_first_lines(str(error))}.", _HELP) from None
     finally:
         connection.close()
 

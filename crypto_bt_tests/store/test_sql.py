@@ -80,6 +80,8 @@ def test_query_every_dataset_is_a_table_even_empty(store: SnapshotStore, tmp_pat
         "CREATE PERSISTENT SECRET s (TYPE http)",
         "SELECT * FROM tables",
         "DELETE FROM candles_1h",
+        "DROP VIEW candles_1h",
+        "SELECT 1; DROP VIEW candles_1h",
         "SELECT 1; COPY candles_1h TO '{folder}/out.csv'",
     ],
 )
