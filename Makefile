@@ -40,7 +40,7 @@ check: setup  ## Format, lint, types, import rules, definitions
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/crypto-bt init --quiet && $(BIN)/dagster definitions validate
+	@$(BIN)/dagster definitions validate
 
 bench: setup  ## Measure speed, one JSON object a line
 	@for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done

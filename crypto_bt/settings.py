@@ -8,6 +8,7 @@ see the same. A wrong setting is refused with its name, value and what is allowe
 
 import difflib
 import os
+import shlex
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -127,6 +128,12 @@ class Settings(BaseSettings):
     def _no_key(cls, value: SecretStr | None) -> None:
         if value is not None and value.get_secret_value():
             raise ValueError("an exchange key is set; remove it, market data needs none")
+
+    @property
+    def home_option(self) -> str:
+        """What a command needs to find this home; empty for the live home, which is the default."""
+        home = self.CRYPTO_BT_HOME
+        return "" if home == LIVE_HOME.resolve() else f" --home {shlex.quote(str(home))}"
 
     @property
     def history_start(self) -> datetime | None:

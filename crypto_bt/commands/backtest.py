@@ -44,11 +44,12 @@ def backtest(
     day = parse_day(night, "--night").date() if night else last_due_night(now)
     if cutoff_of(day) > now:
         raise UsageError(f"The night of {day} is not over.", f"The last one due is {last_due_night(now)}.")
-    if desk.store.current() is None:
-        mend = not_loaded(now).at_home(desk.home_option).text
+    current = desk.store.current()
+    if current is None:
+        mend = not_loaded(now).at_home(desk.settings.home_option).text
         raise UsageError("There is nothing to backtest.", mend)
     if strategy:
-        result = _trial(desk, day, tuple(strategy), out)
+        result = _trial(desk, current.id, day, tuple(strategy), out)
     else:
         out.note(f"Checking, backtesting and reporting the night of {day} ...")
         outcome = run_job("nightly_backtest", desk, partition=day.isoformat())
@@ -63,16 +64,15 @@ def backtest(
         raise typer.Exit(UNWELL)
 
 
-def _trial(desk: "Desk", night: date, strategies: tuple[str, ...], out: Output) -> dict[str, Any]:
+def _trial(
+    desk: "Desk", snapshot: str, night: date, strategies: tuple[str, ...], out: Output
+) -> dict[str, Any]:
     import polars as pl
 
     from crypto_bt.defs.night_plan import plan_night
     from crypto_bt.defs.night_process import run_night_process
 
-    current = desk.store.current()
-    if current is None:
-        raise UsageError("There is nothing to backtest: this home holds no candles.")
-    spec = plan_night(desk, current.id, night, desk.clock(), strategies)
+    spec = plan_night(desk, snapshot, night, desk.clock(), strategies)
     with tempfile.TemporaryDirectory(prefix="crypto_bt-trial-") as work:
         files = run_night_process(
             spec,

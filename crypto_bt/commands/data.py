@@ -13,8 +13,9 @@ from crypto_bt.commands.loopback import reachable
 from crypto_bt.commands.options import parse_datasets, parse_days, parse_symbols
 from crypto_bt.commands.output import UNWELL, Output, minute
 from crypto_bt.core.errors import CryptoBtError, UsageError
-from crypto_bt.core.quality import not_loaded_text
+from crypto_bt.core.quality import not_loaded
 from crypto_bt.runtime.home import Home
+from crypto_bt.settings import Settings
 
 if TYPE_CHECKING:
     from crypto_bt.defs.resources import Desk
@@ -106,7 +107,7 @@ def list_(symbols: SymbolsOption = None, home: HomeOption = None, as_json: JsonO
     store = SnapshotStore(Home(settings.CRYPTO_BT_HOME).store)
     current = store.current()
     if current is None:
-        out.say(not_loaded_text(datetime.now(UTC)))
+        out.say(_not_loaded(settings))
         out.result({"home": settings.CRYPTO_BT_HOME, "snapshot": None, "source": None, "holdings": []})
         return
     rows = [
@@ -125,12 +126,13 @@ def list_(symbols: SymbolsOption = None, home: HomeOption = None, as_json: JsonO
             for r in rows
         ],
     )
+    names = {"first": "from", "last": "to"}
     out.result(
         {
             "home": settings.CRYPTO_BT_HOME,
             "snapshot": current.id,
             "source": current.source,
-            "holdings": [{**row, "from": row.pop("first"), "to": row.pop("last")} for row in rows],
+            "holdings": [{names.get(key, key): value for key, value in row.items()} for row in rows],
         }
     )
 
@@ -150,7 +152,7 @@ def export_(
     settings = open_home(home)
     store = SnapshotStore(Home(settings.CRYPTO_BT_HOME).store)
     if store.current() is None:
-        raise UsageError("There is nothing to export.", not_loaded_text(datetime.now(UTC)))
+        raise UsageError("There is nothing to export.", _not_loaded(settings))
     files = export(store, path)
     out = Output(as_json=as_json)
     out.table(["file", "bytes"], [[file, f"{file.stat().st_size:,}"] for file in files])
@@ -179,6 +181,10 @@ def verify(home: HomeOption = None, as_json: JsonOption = False) -> None:
     )  # fmt: skip
     if not found.ok:
         raise typer.Exit(UNWELL)
+
+
+def _not_loaded(settings: Settings) -> str:
+    return not_loaded(datetime.now(UTC)).at_home(settings.home_option).text
 
 
 def _show_plan(out: Output, desk: "Desk", plan: "FetchPlan") -> None:

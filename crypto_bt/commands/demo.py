@@ -64,8 +64,9 @@ def demo(
     market = market_of(seed, symbols, recorded, days or (RECORDED_DAYS if recorded else SYNTHETIC_DAYS))
     plan = _plan(market)
     with _own_home(home.resolve(), plan) as prepared, served(market) as url:
-        prepare_home(prepared.root, {"EXCHANGE_URL": url, **plan.values})
+        # First, so that a home left by a kill never looks like a live one.
         market.save(prepared.market_file)
+        prepare_home(prepared.root, {"EXCHANGE_URL": url, **plan.values})
         kind = "recorded" if recorded else "simulated, the prices are invented"
         out.say(f"Market: {plan.source} ({kind}), served on {url}")
         result = _run(prepared, plan, out)

@@ -33,7 +33,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     wrong += [night["text"]] if night["stale"] else []
     out.say(f"Home {desk.home.root}, {minute(now)} UTC" + (" (clock stands still)" if _stands(desk) else ""))
     if current is None:
-        out.say(not_loaded(now).at_home(desk.home_option).text)
+        out.say(not_loaded(now).at_home(desk.settings.home_option).text)
     else:
         out.say(f"Snapshot {current.id} of {current.source}, published {minute(current.published_at)} UTC")
         out.table(
@@ -85,9 +85,9 @@ def _verdicts(desk: "Desk", now: datetime) -> dict[str, tuple[Verdict, Verdict]]
         if newest is not None:
             judgement = judge_dataset(desk, timeframe, current.id, now)
             found[str(timeframe)] = (
-                data_age(timeframe, newest + timeframe.delta, now).at_home(desk.home_option),
+                data_age(timeframe, newest + timeframe.delta, now).at_home(desk.settings.home_option),
                 coverage_of(timeframe, judgement.symbols, now, desk.settings.COVERAGE_MINIMUM).at_home(
-                    desk.home_option
+                    desk.settings.home_option
                 ),
             )
     return found

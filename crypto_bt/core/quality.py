@@ -57,15 +57,11 @@ class Verdict:
         return replace(self, **said)
 
 
-def not_loaded_text(now: datetime) -> str:
-    """What an empty home says: a year of history is one command away."""
-    start = now - timedelta(days=365)
-    return f"Not loaded yet: this home holds no candles. Load them: {BACKFILL} --start {start:%F}"
-
-
 def not_loaded(now: datetime) -> Verdict:
-    """The verdict on an empty home: quiet, with the command that fills it."""
-    return Verdict(True, not_loaded_text(now))
+    """The verdict on an empty home: quiet, with the command that loads a year of history."""
+    start = now - timedelta(days=365)
+    what = "Not loaded yet: this home holds no candles."
+    return Verdict(True, f"{what} Load them: {BACKFILL} --start {start:%F}")
 
 
 def data_age(timeframe: Timeframe, newest_close: datetime | None, now: datetime) -> Verdict:

@@ -54,7 +54,7 @@ def nightly_backtest(
     now = desk.clock()
     snapshot = snapshot_of_run(context, desk)
     if snapshot is None:
-        raise dg.Failure(not_loaded(now).at_home(desk.home_option).text, allow_retries=False)
+        raise dg.Failure(not_loaded(now).at_home(desk.settings.home_option).text, allow_retries=False)
     night = date.fromisoformat(context.partition_key)
     try:
         spec = plan_night(desk, snapshot, night, now, tuple(config.strategies))

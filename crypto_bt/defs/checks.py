@@ -111,7 +111,7 @@ def _check(
         snapshot = snapshot_of_run(context, desk)
         loaded = snapshot is not None and desk.store.snapshot(snapshot).rows(timeframe.dataset) > 0
         verdict = decision(desk, timeframe, snapshot, now) if snapshot and loaded else quality.not_loaded(now)
-        verdict = verdict.at_home(desk.home_option)
+        verdict = verdict.at_home(desk.settings.home_option)
         if not verdict.passed:
             context.log.warning(verdict.text)
         if night and blocking and not verdict.passed and verdict.severity is Severity.ERROR:

@@ -1,6 +1,5 @@
 """The one resource of the definitions: the home's desk, opened from its settings."""
 
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,7 +9,7 @@ import dagster as dg
 
 from crypto_bt.defs.ingest import Progress
 from crypto_bt.runtime.home import Home
-from crypto_bt.settings import LIVE_HOME, Settings
+from crypto_bt.settings import Settings
 from crypto_bt.sources import BinanceUsdm, MarketSource
 from crypto_bt.store import ResultsStore, SnapshotStore
 
@@ -54,11 +53,6 @@ class Desk:
             weight_share=1.0 if loopback else share,
             check_skew=settings.FIXED_NOW is None,
         )
-
-    @property
-    def home_option(self) -> str:
-        """What a command needs to find this home; empty for the live home, which is the default."""
-        return "" if self.home.root == LIVE_HOME.resolve() else f" --home {shlex.quote(str(self.home.root))}"
 
     @property
     def lookback(self) -> timedelta:

@@ -86,7 +86,7 @@ def _schedule(
         fail_dead_runs(context.instance)
         newest = newest_candle(desk, timeframe)
         if newest is None:
-            return dg.SkipReason(not_loaded(now).at_home(desk.home_option).text)
+            return dg.SkipReason(not_loaded(now).at_home(desk.settings.home_option).text)
         due = decide(now, newest)
         return dg.RunRequest(run_key=None, partition_key=due.partition, tags=due.tags)
 
