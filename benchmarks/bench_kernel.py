@@ -20,8 +20,8 @@ from crypto_bt.backtest.bars import arrange_bars
 from crypto_bt.backtest.engine import parameter_array, run
 from crypto_bt.backtest.rules import Costs, Rules
 from crypto_bt.backtest.signals import signal_array, targets
-from crypto_bt.core.datasets import CANDLE_SCHEMA, FUNDING_SCHEMA
 from crypto_bt.core.market import Timeframe
+from crypto_bt.core.schemas import CANDLE_SCHEMA, FUNDING_SCHEMA
 from crypto_bt.strategies import build_strategy
 
 SYMBOLS, BARS, REPEATS = 60, 6_570, 7

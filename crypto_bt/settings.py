@@ -18,7 +18,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from crypto_bt.core.errors import SettingsError, UsageError
-from crypto_bt.core.market import parse_symbol
+from crypto_bt.core.market import STANDARD_TIMEFRAMES, Timeframe, parse_symbol
 from crypto_bt.core.universe import UNIVERSE
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
@@ -45,6 +45,19 @@ class Settings(BaseSettings):
         default=UNIVERSE,
         min_length=1,
         description="Symbols to follow, separated by commas; empty: the 60 of crypto_bt/core/universe.py.",
+    )
+    TIMEFRAMES: Annotated[tuple[Timeframe, ...], NoDecode] = Field(
+        default=STANDARD_TIMEFRAMES,
+        description="Candles to keep, separated by commas: 1h,4h,1d, and 15m if wanted.",
+    )
+    SOURCES_URL: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s/?#@]+)?$",
+        description="Base address of all sources but the exchange (a mirror); empty: each one's own, or the "
+        "exchange's where that is a loopback one.",
+    )
+    FRED_API_KEY: SecretStr | None = Field(
+        default=None, description="Key of FRED's JSON interface; empty: its keyless CSV files are read."
     )
     HISTORY_START: date | None = Field(
         default=None,
@@ -97,7 +110,7 @@ class Settings(BaseSettings):
         """The home's ``.env`` before the environment, as Dagster does it."""
         return init_settings, dotenv_settings, env_settings
 
-    @field_validator("SYMBOLS", "STRATEGIES", mode="before")
+    @field_validator("SYMBOLS", "STRATEGIES", "TIMEFRAMES", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -115,6 +128,14 @@ class Settings(BaseSettings):
         if twice:
             raise ValueError(f"named twice: {', '.join(twice)}")
         return symbols
+
+    @field_validator("TIMEFRAMES")
+    @classmethod
+    def _timeframes(cls, value: tuple[Timeframe, ...]) -> tuple[Timeframe, ...]:
+        missing = [timeframe for timeframe in STANDARD_TIMEFRAMES if timeframe not in value]
+        if missing:
+            raise ValueError(f"{', '.join(missing)} must stay: checks and strategies need them")
+        return tuple(timeframe for timeframe in Timeframe if timeframe in value)
 
     @field_validator("FIXED_NOW")
     @classmethod
@@ -134,6 +155,11 @@ class Settings(BaseSettings):
         """What a command needs to find this home; empty for the live home, which is the default."""
         home = self.CRYPTO_BT_HOME
         return "" if home == LIVE_HOME.resolve() else f" --home {shlex.quote(str(home))}"
+
+    @property
+    def candle_datasets(self) -> tuple[str, ...]:
+        """The datasets of the candles that this home keeps, the finest first."""
+        return tuple(timeframe.dataset for timeframe in self.TIMEFRAMES)
 
     @property
     def history_start(self) -> datetime | None:
@@ -203,4 +229,6 @@ def _default_text(default: object) -> str:
         return "data/live"
     if default is None or default is UNIVERSE or default == ():
         return ""
+    if isinstance(default, tuple):
+        return ",".join(map(str, default))
     return str(default)

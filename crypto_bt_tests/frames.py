@@ -5,7 +5,7 @@ from datetime import datetime
 
 import polars as pl
 
-from crypto_bt.core.datasets import CANDLE_SCHEMA
+from crypto_bt.core.schemas import CANDLE_SCHEMA
 
 
 def candle_frame(times: Sequence[datetime], symbol: str = "BTCUSDT", price: float = 1.0) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from crypto_bt.backtest.bars import Bars
 from crypto_bt.backtest.engine import Recording
 from crypto_bt.backtest.layout import STATISTICS, TRADE_FIELDS, ExitReason
 from crypto_bt.backtest.portfolio import DailyEquity
-from crypto_bt.core.datasets import UTC_MS
+from crypto_bt.core.schemas import UTC_MS
 
 #: The row of the metrics table that describes the equal-share portfolio.
 ALL_SYMBOLS: Final = "ALL"

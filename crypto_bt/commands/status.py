@@ -73,14 +73,13 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 def _verdicts(desk: "Desk", now: datetime) -> dict[str, tuple[Verdict, Verdict]]:
-    from crypto_bt.core.market import Timeframe
     from crypto_bt.defs.judgement import judge_dataset
 
     current = desk.store.current()
     if current is None:
         return {}
     found = {}
-    for timeframe in Timeframe:
+    for timeframe in desk.settings.TIMEFRAMES:
         newest = max((item.last for item in current.of(timeframe.dataset)), default=None)
         if newest is not None:
             judgement = judge_dataset(desk, timeframe, current.id, now)

@@ -4,8 +4,8 @@ from typing import Final
 
 import polars as pl
 
-from crypto_bt.core.datasets import UTC_MS
 from crypto_bt.core.market import Timeframe
+from crypto_bt.core.schemas import UTC_MS
 
 STALE_RUN: Final = "stale run"
 JUMP: Final = "jump"

@@ -9,7 +9,7 @@ from typing import Final
 
 import polars as pl
 
-from crypto_bt.core.datasets import REVISION_SCHEMA, dataset_named
+from crypto_bt.core.datasets import dataset_named
 from crypto_bt.core.errors import StoreError
 from crypto_bt.core.market import Timeframe, to_milliseconds
 from crypto_bt.core.raw_rows import (
@@ -23,6 +23,7 @@ from crypto_bt.core.raw_rows import (
     unreadable,
     window_checks,
 )
+from crypto_bt.core.schemas import REVISION_SCHEMA
 
 #: Fields of a REST candle row; the exchange sends twelve.
 ROW_WIDTH: Final = 12

@@ -1,4 +1,4 @@
-"""The tables of the market store: their columns, units, keys.
+"""The tables of the market store: which there are, their keys and times.
 
 A dataset's name is also the name of its Dagster asset (where it has one), of its SQL view
 and of its exported file. Every dataset is sorted by its key, and the key is unique.
@@ -11,100 +11,39 @@ import polars as pl
 
 from crypto_bt.core.errors import StoreError
 from crypto_bt.core.market import Timeframe
-
-UTC_MS: Final = pl.Datetime("ms", "UTC")
-
-#: Prices in quote units, ``volume`` and ``taker_buy_volume`` in base units, ``quote_volume`` in quote
-#: units. Fields that a source does not carry are null, never zero.
-CANDLE_SCHEMA: Final[dict[str, pl.DataType]] = {
-    "symbol": pl.String(),
-    "open_time": UTC_MS,
-    "open": pl.Float64(),
-    "high": pl.Float64(),
-    "low": pl.Float64(),
-    "close": pl.Float64(),
-    "volume": pl.Float64(),
-    "quote_volume": pl.Float64(),
-    "trades": pl.Int64(),
-    "taker_buy_volume": pl.Float64(),
-}
-
-#: ``funding_rate`` is a fraction of the notional per settlement (positive: longs pay shorts).
-#: ``funding_time`` is the settlement's slot, rounded to the minute; ``mark_price`` null if not published.
-FUNDING_SCHEMA: Final[dict[str, pl.DataType]] = {
-    "symbol": pl.String(),
-    "funding_time": UTC_MS,
-    "funding_rate": pl.Float64(),
-    "mark_price": pl.Float64(),
-}
-
-MARK_SCHEMA: Final[dict[str, pl.DataType]] = {
-    "symbol": pl.String(),
-    "open_time": UTC_MS,
-    "open": pl.Float64(),
-    "high": pl.Float64(),
-    "low": pl.Float64(),
-    "close": pl.Float64(),
-}
-
-#: Rows that a source sent and that were refused: ``raw`` is the row as received, as JSON.
-QUARANTINE_SCHEMA: Final[dict[str, pl.DataType]] = {
-    "dataset": pl.String(),
-    "symbol": pl.String(),
-    "open_time": UTC_MS,
-    "reason": pl.String(),
-    "raw": pl.String(),
-    "seen_at": UTC_MS,
-}
-
-#: Stored values that the source later gave differently (one row per changed field).
-REVISION_SCHEMA: Final[dict[str, pl.DataType]] = {
-    "dataset": pl.String(),
-    "symbol": pl.String(),
-    "open_time": UTC_MS,
-    "field": pl.String(),
-    "before": pl.Float64(),
-    "after": pl.Float64(),
-    "seen_at": UTC_MS,
-}
-
-#: What the exchange said of a symbol on a day; a symbol it does not list has status ``MISSING``.
-UNIVERSE_SCHEMA: Final[dict[str, pl.DataType]] = {
-    "symbol": pl.String(),
-    "day": UTC_MS,
-    "onboard_time": UTC_MS,
-    "status": pl.String(),
-    "tradable": pl.Boolean(),
-}
-
-
-#: What each column of the market's tables means, with its unit.
-MEANING: Final[dict[str, str]] = {
-    "symbol": "the exchange's id of the perpetual",
-    "open_time": "first moment of the candle, UTC; the candle ends just before the next one's",
-    "open": "first price, quote units",
-    "high": "highest price, quote units",
-    "low": "lowest price, quote units",
-    "close": "last price, quote units",
-    "volume": "traded quantity, base units",
-    "quote_volume": "traded notional, quote units; null where the source does not say",
-    "trades": "number of trades; null where the source does not say",
-    "taker_buy_volume": "quantity bought by takers, base units; null where the source does not say",
-    "funding_time": "settlement, UTC, rounded to its minute",
-    "funding_rate": "fraction of the notional; positive: longs pay shorts",
-    "mark_price": "mark price at the settlement, quote units; null where not published",
-}
+from crypto_bt.core.schemas import (
+    CANDLE_SCHEMA,
+    DECISION_SCHEMA,
+    FUNDING_SCHEMA,
+    LONG_SHORT_SCHEMA,
+    MARK_SCHEMA,
+    OPEN_INTEREST_SCHEMA,
+    QUARANTINE_SCHEMA,
+    REGIME_SCHEMA,
+    REVISION_SCHEMA,
+    SERIES_SCHEMA,
+    TAKER_SCHEMA,
+    UNIVERSE_SCHEMA,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Shape of one table: ``time`` names the column that decides partition and month."""
+    """Shape of one table: ``time`` names the column that decides partition and month.
+
+    ``entity``, the first column of the key, says whose row it is: a symbol's or a series'.
+    """
 
     name: str
     time: str
     schema: dict[str, pl.DataType]
     key: tuple[str, ...]
     timeframe: Timeframe | None = None
+
+    @property
+    def entity(self) -> str:
+        """Name of the column that says whose row it is."""
+        return self.key[0]
 
     def empty(self) -> pl.DataFrame:
         """A frame of this schema without rows."""
@@ -122,6 +61,19 @@ DATASETS: Final[dict[str, Dataset]] = {
         Dataset("funding_rates", "funding_time", FUNDING_SCHEMA, ("symbol", "funding_time")),
         Dataset("mark_price_1h", "open_time", MARK_SCHEMA, ("symbol", "open_time"), Timeframe.H1),
         Dataset("universe", "day", UNIVERSE_SCHEMA, ("symbol", "day")),
+        *(
+            Dataset(name, "observed_at", schema, ("symbol", "observed_at"))
+            for name, schema in (
+                ("open_interest", OPEN_INTEREST_SCHEMA),
+                ("long_short_ratio", LONG_SHORT_SCHEMA),
+                ("taker_volume", TAKER_SCHEMA),
+            )
+        ),
+        *(
+            Dataset(name, "observed_at", SERIES_SCHEMA, ("series", "observed_at", "available_at"))
+            for name in ("fear_greed", "macro_series", "btc_dominance")
+        ),
+        Dataset("market_regime", "open_time", REGIME_SCHEMA, ("symbol", "open_time"), Timeframe.H4),
         Dataset("quarantine", "open_time", QUARANTINE_SCHEMA, ("symbol", "open_time", "dataset", "reason")),
         Dataset(
             "revisions",
@@ -129,9 +81,14 @@ DATASETS: Final[dict[str, Dataset]] = {
             REVISION_SCHEMA,
             ("symbol", "open_time", "dataset", "field", "seen_at"),
         ),
+        Dataset("decisions", "open_time", DECISION_SCHEMA, ("symbol", "open_time", "dataset")),
     )
 }
 CANDLE_DATASETS: Final = tuple(timeframe.dataset for timeframe in Timeframe)
+#: What the exchange says hourly of who holds what: it keeps 30 days of it.
+POSITIONING_DATASETS: Final = ("open_interest", "long_short_ratio", "taker_volume")
+#: Series that belong to no symbol, each from a source of its own.
+SERIES_DATASETS: Final = ("fear_greed", "macro_series", "btc_dominance")
 
 
 def dataset_named(name: str) -> Dataset:

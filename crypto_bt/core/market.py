@@ -16,6 +16,7 @@ EXCHANGE_OPENED = datetime(2019, 9, 8, tzinfo=UTC)
 class Timeframe(StrEnum):
     """Length of a candle; the value is the exchange's own name for it."""
 
+    M15 = "15m"
     H1 = "1h"
     H4 = "4h"
     D1 = "1d"
@@ -45,7 +46,10 @@ class Timeframe(StrEnum):
         return moment - (moment - EPOCH) % self.delta
 
 
+#: What every home keeps; 15m candles are kept where the setting TIMEFRAMES asks for them.
+STANDARD_TIMEFRAMES = (Timeframe.H1, Timeframe.H4, Timeframe.D1)
 _LENGTH = {
+    Timeframe.M15: timedelta(minutes=15),
     Timeframe.H1: timedelta(hours=1),
     Timeframe.H4: timedelta(hours=4),
     Timeframe.D1: timedelta(days=1),

@@ -12,8 +12,9 @@ from typing import Final
 
 import polars as pl
 
-from crypto_bt.core.datasets import QUARANTINE_SCHEMA, Dataset
+from crypto_bt.core.datasets import Dataset
 from crypto_bt.core.market import to_milliseconds
+from crypto_bt.core.schemas import QUARANTINE_SCHEMA
 
 CONFLICT: Final = "conflicting duplicate"
 #: The first moment of the year 10000: no datetime can hold it.

@@ -19,11 +19,13 @@ PRESENT_MINIMUM: Final = 0.95
 GAP_LIMIT: Final = 2
 COVERAGE_MINIMUM: Final = 0.95
 AGE_LIMIT: Final = {
+    Timeframe.M15: timedelta(hours=6),
     Timeframe.H1: timedelta(hours=6),
     Timeframe.H4: timedelta(hours=24),
     Timeframe.D1: timedelta(days=7),
 }
 AGE_WARNING: Final = {
+    Timeframe.M15: timedelta(hours=3),
     Timeframe.H1: timedelta(hours=3),
     Timeframe.H4: timedelta(hours=12),
     Timeframe.D1: timedelta(days=3),

@@ -12,7 +12,7 @@ import dagster as dg
 import polars as pl
 
 from crypto_bt.core import quality
-from crypto_bt.core.market import Timeframe
+from crypto_bt.core.market import STANDARD_TIMEFRAMES, Timeframe
 from crypto_bt.core.night import knowable_at
 from crypto_bt.core.quality import Severity, Verdict
 from crypto_bt.core.wholeness import find_gaps
@@ -173,6 +173,10 @@ def _table(rows: Sequence[Mapping[str, str]]) -> str:
 
 
 CANDLE_CHECKS: Final = [
-    *(_check(name, timeframe, *how) for timeframe in Timeframe for name, how in ON_EVERY_TIMEFRAME.items()),
+    *(
+        _check(name, timeframe, *how)
+        for timeframe in STANDARD_TIMEFRAMES
+        for name, how in ON_EVERY_TIMEFRAME.items()
+    ),
     _check("timeframe_consistency", Timeframe.H4, *TIMEFRAME_CONSISTENCY),
 ]

@@ -7,9 +7,10 @@ from typing import Any, Final
 import dagster as dg
 from pydantic import Field
 
-from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS, MEANING
+from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS
 from crypto_bt.core.errors import CryptoBtError
 from crypto_bt.core.market import Timeframe
+from crypto_bt.core.schemas import MEANING
 from crypto_bt.defs.ingest import IngestReport, Window, ingest
 from crypto_bt.defs.interrupts import run_interruptible
 from crypto_bt.defs.judgement import judge_dataset

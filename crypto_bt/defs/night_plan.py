@@ -4,7 +4,6 @@ from datetime import date, datetime
 
 from crypto_bt.backtest.rules import Costs
 from crypto_bt.backtest.spec import NightSpec
-from crypto_bt.core.market import Timeframe
 from crypto_bt.core.night import cutoff_of, knowable_at
 from crypto_bt.defs.judgement import judge_dataset, left_out, tradable_symbols
 from crypto_bt.defs.resources import Desk
@@ -22,7 +21,7 @@ def plan_night(
     strategy that does not exist.
     """
     settings, now = desk.settings, knowable_at(night, now)
-    reasons = left_out([judge_dataset(desk, timeframe, snapshot, now) for timeframe in Timeframe])
+    reasons = left_out([judge_dataset(desk, timeframe, snapshot, now) for timeframe in settings.TIMEFRAMES])
     listed = tradable_symbols(desk, snapshot, now)
     gone = {s: "not tradable on the exchange" for s in settings.SYMBOLS if s not in listed}
     names = strategies or settings.STRATEGIES or tuple(strategy_classes())

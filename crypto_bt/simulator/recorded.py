@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from crypto_bt.core.errors import UsageError
-from crypto_bt.core.market import Timeframe, to_milliseconds
+from crypto_bt.core.market import STANDARD_TIMEFRAMES, Timeframe, to_milliseconds
 from crypto_bt.simulator.market import CandleRow, FundingRow, SymbolInfo, Window, decimal_text
 from crypto_bt.simulator.recording import (
     FILES,
@@ -48,7 +48,8 @@ class RecordedMarket:
             raise UsageError(f"{days} days of the recorded market were asked for.", "Ask for at least 1.")
         self.source = f"recorded:{digest(folder)}"
         candles = {
-            timeframe: pl.read_parquet(folder / f"{timeframe.dataset}.parquet") for timeframe in Timeframe
+            timeframe: pl.read_parquet(folder / f"{timeframe.dataset}.parquet")
+            for timeframe in STANDARD_TIMEFRAMES
         }
         names = sorted(set.intersection(*(set(frame["symbol"].unique()) for frame in candles.values())))
         if symbols is not None and not 1 <= symbols <= len(names):

@@ -9,11 +9,11 @@ from typing import Final
 
 import polars as pl
 
-from crypto_bt.core.market import Timeframe, from_milliseconds
+from crypto_bt.core.market import STANDARD_TIMEFRAMES, Timeframe, from_milliseconds
 from crypto_bt.simulator.market import IntArray, decimal_text
 
 FILES: Final = (
-    *(f"{timeframe.dataset}.parquet" for timeframe in Timeframe),
+    *(f"{timeframe.dataset}.parquet" for timeframe in STANDARD_TIMEFRAMES),
     "funding.parquet",
     "mark_1h.parquet",
 )

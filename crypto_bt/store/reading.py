@@ -16,7 +16,10 @@ from crypto_bt.store.rows import in_key_order
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which rows and columns of a dataset are asked for: ``start <= time < end``, None for no bound."""
+    """Which rows and columns of a dataset are asked for: ``start <= time < end``, None for no bound.
+
+    ``symbols`` are values of the dataset's entity: symbols, or the names of series.
+    """
 
     dataset: Dataset
     symbols: tuple[str, ...] | None
@@ -54,17 +57,17 @@ def read_selection(root: Path, snapshot: Snapshot, asked: Selection) -> pl.DataF
         for ref in snapshot.of(dataset.name)
         if (asked.start is None or ref.last >= asked.start) and (asked.end is None or ref.first < asked.end)
     ]
-    needed = {*asked.columns, "symbol", dataset.time}
+    needed = {*asked.columns, dataset.entity, dataset.time}
     frame = read_frame(root, refs, dataset, [name for name in dataset.schema if name in needed])
     frame = frame.filter(*_conditions(asked))
-    return in_key_order(frame).select(asked.columns)
+    return in_key_order(frame, dataset.entity).select(asked.columns)
 
 
 def _conditions(asked: Selection) -> list[pl.Expr]:
     time = pl.col(asked.dataset.time)
     conditions = []
     if asked.symbols is not None:
-        conditions.append(pl.col("symbol").is_in(asked.symbols))
+        conditions.append(pl.col(asked.dataset.entity).is_in(asked.symbols))
     if asked.start is not None:
         conditions.append(time >= asked.start)
     if asked.end is not None:

@@ -78,13 +78,13 @@ def merged(dataset: Dataset, old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFra
     return pl.concat([kept, new]).sort(key)
 
 
-def in_key_order(frame: pl.DataFrame) -> pl.DataFrame:
+def in_key_order(frame: pl.DataFrame, entity: str) -> pl.DataFrame:
     """Rows that are sorted by key within each month, months in order, as one run sorted by key.
 
-    Every key begins with (symbol, time), so it is enough to bring the runs of a symbol together:
+    Every key begins with (``entity``, time), so it is enough to bring the runs of each together:
     a copy instead of a sort (36 against 209 CPU ms on a year of H1).
     """
-    runs = frame["symbol"].rle().struct.unnest()
+    runs = frame[entity].rle().struct.unnest()
     lengths, symbols = runs["len"].to_list(), runs["value"].to_list()
     if all(before < after for before, after in pairwise(symbols)):
         return frame

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from crypto_bt.core.datasets import CANDLE_SCHEMA, FUNDING_SCHEMA, UTC_MS
 from crypto_bt.core.market import Timeframe
+from crypto_bt.core.schemas import CANDLE_SCHEMA, FUNDING_SCHEMA, UTC_MS
 
 START = datetime(2025, 1, 6, tzinfo=UTC)
 H4 = timedelta(hours=4)

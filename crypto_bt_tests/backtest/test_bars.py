@@ -8,9 +8,9 @@ import pytest
 from crypto_bt.backtest import kernel
 from crypto_bt.backtest.bars import arrange_bars
 from crypto_bt.backtest.layout import STATISTICS, ExitReason
-from crypto_bt.core.datasets import CANDLE_SCHEMA, MARK_SCHEMA
 from crypto_bt.core.errors import BacktestError
 from crypto_bt.core.market import Timeframe
+from crypto_bt.core.schemas import CANDLE_SCHEMA, MARK_SCHEMA
 from crypto_bt_tests.backtest.markets import START, Ohlc, candles, funding
 
 FLAT: Ohlc = (100.0, 100.0, 100.0, 100.0)

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crypto_bt.backtest import Costs, Result, Rules, simulate, targets
-from crypto_bt.core.datasets import CANDLE_SCHEMA, FUNDING_SCHEMA
 from crypto_bt.core.market import Timeframe
+from crypto_bt.core.schemas import CANDLE_SCHEMA, FUNDING_SCHEMA
 from crypto_bt.strategies import build_strategy
 from crypto_bt_tests.backtest.markets import (
     START,

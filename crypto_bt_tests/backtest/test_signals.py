@@ -9,9 +9,9 @@ import pytest
 
 from crypto_bt.backtest import targets
 from crypto_bt.backtest.signals import bars_since_gap, signal_array, strategy_frame
-from crypto_bt.core.datasets import MARK_SCHEMA
 from crypto_bt.core.errors import BacktestError
 from crypto_bt.core.market import Timeframe
+from crypto_bt.core.schemas import MARK_SCHEMA
 from crypto_bt.strategies import Strategy
 from crypto_bt_tests.backtest.markets import H4, START, Ohlc, candles, funding, wanted
 

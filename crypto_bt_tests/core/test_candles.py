@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from crypto_bt.core.candles import resample, revisions, validate_candles, validate_mark_prices
-from crypto_bt.core.datasets import CANDLE_SCHEMA, MARK_SCHEMA, QUARANTINE_SCHEMA, REVISION_SCHEMA
 from crypto_bt.core.market import Timeframe, from_milliseconds, to_milliseconds
+from crypto_bt.core.schemas import CANDLE_SCHEMA, MARK_SCHEMA, QUARANTINE_SCHEMA, REVISION_SCHEMA
 from crypto_bt_tests.core.rows import END, HOURS, START, candle_row
 from crypto_bt_tests.recorded import RECORDED, needs_recorded
 

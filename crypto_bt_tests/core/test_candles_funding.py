@@ -5,9 +5,9 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
-from crypto_bt.core.datasets import FUNDING_SCHEMA
 from crypto_bt.core.funding import validate_funding
 from crypto_bt.core.market import from_milliseconds, to_milliseconds
+from crypto_bt.core.schemas import FUNDING_SCHEMA
 from crypto_bt_tests.core.rows import END, START, funding_row
 from crypto_bt_tests.recorded import RECORDED, needs_recorded
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crypto_bt.core.candles import resample, validate_candles
-from crypto_bt.core.datasets import CANDLE_SCHEMA
 from crypto_bt.core.funding import validate_funding
 from crypto_bt.core.market import Timeframe, to_milliseconds
 from crypto_bt.core.raw_rows import raw_text
+from crypto_bt.core.schemas import CANDLE_SCHEMA
 from crypto_bt_tests.core.rows import END, START, candle_row, funding_row
 
 NOW = START + timedelta(hours=40, minutes=30)

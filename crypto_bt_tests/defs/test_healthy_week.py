@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from dagster._utils.schedules import cron_string_iterator
 
-from crypto_bt.core.market import Timeframe
+from crypto_bt.core.market import STANDARD_TIMEFRAMES, Timeframe
 from crypto_bt.core.quality import Severity, Verdict, data_age
 from crypto_bt.defs.jobs import INTRADAY_ASSETS
 from crypto_bt.defs.market_assets import MARKET_ASSETS
@@ -41,12 +41,12 @@ def walk(missed: Collection[datetime] = ()) -> list[tuple[datetime, Timeframe, V
     while now < MONDAY + WEEK:
         while updates and updates[0][0] + TAKES <= now:
             fired, name = updates.pop(0)
-            for timeframe in Timeframe:
+            for timeframe in STANDARD_TIMEFRAMES:
                 if timeframe.dataset in ASSETS[name]:
                     known = fired if name == "intraday_update" else fired.replace(hour=0, minute=0)
                     newest[timeframe] = max(newest[timeframe], timeframe.floor(known))
         if now >= MONDAY:
-            for timeframe in Timeframe:
+            for timeframe in STANDARD_TIMEFRAMES:
                 verdict = data_age(timeframe, newest[timeframe], now)
                 if not verdict.passed:
                     bad.append((now, timeframe, verdict))

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS, QUARANTINE_SCHEMA
+from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS
 from crypto_bt.core.errors import SourceError
 from crypto_bt.core.market import SYMBOL_PATTERN
+from crypto_bt.core.schemas import QUARANTINE_SCHEMA
 from crypto_bt.simulator.serving import running
 from crypto_bt.sources import BinanceUsdm, FetchPlan, FetchRequest, estimate
 from crypto_bt_tests.simulator.calls import NOW, market_at

@@ -56,9 +56,9 @@ def test_in_key_order_sorted_months_equals_sort(months: list[dict]) -> None:
         for number, month in enumerate(months)
     ]
     frame = pl.concat(part.sort("symbol", "open_time") for part in parts)
-    assert in_key_order(frame).equals(frame.sort("symbol", "open_time"))
+    assert in_key_order(frame, "symbol").equals(frame.sort("symbol", "open_time"))
 
 
 def test_datasets_every_key_begins_with_symbol_and_time() -> None:
     for dataset in DATASETS.values():
-        assert dataset.key[:2] == ("symbol", dataset.time), f"{dataset.name}: in_key_order relies on this"
+        assert dataset.key[:2] == (dataset.entity, dataset.time), f"{dataset.name}: in_key_order needs this"
