@@ -31,7 +31,8 @@ from crypto_bt.core.schemas import (
 class Dataset:
     """Shape of one table: ``time`` names the column that decides partition and month.
 
-    ``entity``, the first column of the key, says whose row it is: a symbol's or a series'.
+    ``entity``, the first column of the key, says whose row it is: a symbol's or a series'. A ``sparse``
+    dataset has so few rows that the store keeps a year of it in one object, others a month.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Dataset:
     schema: dict[str, pl.DataType]
     key: tuple[str, ...]
     timeframe: Timeframe | None = None
+    sparse: bool = False
 
     @property
     def entity(self) -> str:
@@ -70,7 +72,9 @@ DATASETS: Final[dict[str, Dataset]] = {
             )
         ),
         *(
-            Dataset(name, "observed_at", SERIES_SCHEMA, ("series", "observed_at", "available_at"))
+            Dataset(
+                name, "observed_at", SERIES_SCHEMA, ("series", "observed_at", "available_at"), sparse=True
+            )
             for name in ("fear_greed", "macro_series", "btc_dominance")
         ),
         Dataset("market_regime", "open_time", REGIME_SCHEMA, ("symbol", "open_time"), Timeframe.H4),
@@ -81,7 +85,7 @@ DATASETS: Final[dict[str, Dataset]] = {
             REVISION_SCHEMA,
             ("symbol", "open_time", "dataset", "field", "seen_at"),
         ),
-        Dataset("decisions", "open_time", DECISION_SCHEMA, ("symbol", "open_time", "dataset")),
+        Dataset("decisions", "open_time", DECISION_SCHEMA, ("symbol", "open_time", "dataset"), sparse=True),
     )
 }
 CANDLE_DATASETS: Final = tuple(timeframe.dataset for timeframe in Timeframe)

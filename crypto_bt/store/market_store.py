@@ -17,10 +17,10 @@ from crypto_bt.store.documents import canonical, sha256_hex
 
 @dataclass(frozen=True, slots=True)
 class ObjectRef:
-    """One immutable object: the rows of one dataset in one UTC month.
+    """One immutable object: the rows of one dataset in one UTC month, or year for a sparse dataset.
 
-    ``sha256`` is the checksum of its bytes and its name. ``month`` is ``2026-11``; ``first`` and ``last``
-    are the smallest and largest value of the dataset's time column, both inclusive.
+    ``sha256`` is the checksum of its bytes and its name. ``month`` is ``2026-11`` (``2026``);
+    ``first`` and ``last`` are the smallest and largest value of the dataset's time column, both inclusive.
     """
 
     sha256: str

@@ -1,4 +1,4 @@
-"""Objects: the rows of one dataset and month as Parquet bytes whose name is their sha256."""
+"""Objects: the rows of one dataset and month (or year) as Parquet bytes whose name is their sha256."""
 
 import io
 import os
@@ -81,6 +81,7 @@ def read_frame(
 ) -> pl.DataFrame:
     """The rows of ``refs`` one after another, or the dataset's empty frame.
 
+    A column that the dataset has gained since an object was written is null in its rows.
     Raises :class:`StoreCorrupt` for damaged bytes and for an object that is not of the dataset's schema.
     """
     wanted = list(dataset.schema) if columns is None else list(columns)
@@ -88,12 +89,18 @@ def read_frame(
         return dataset.empty().select(wanted)
     blobs: list[io.BytesIO] = [io.BytesIO(read_verified(root, ref)) for ref in refs]
     try:
-        frame = pl.read_parquet(blobs, columns=wanted).select(wanted)  # type: ignore[arg-type]
+        frame = pl.read_parquet(
+            blobs,  # type: ignore[arg-type]
+            columns=wanted,
+            schema=dataset.schema,
+            missing_columns="insert",
+        ).select(wanted)
     except pl.exceptions.PolarsError as error:
         raise StoreCorrupt(
             f"The objects of {dataset.name} do not have its columns: {error}.", VERIFY
         ) from error
-    if dict(frame.schema) != {name: dataset.schema[name] for name in wanted}:
+    lost = any(frame[name].null_count() for name in dataset.key if name in wanted)
+    if lost or dict(frame.schema) != {name: dataset.schema[name] for name in wanted}:
         raise StoreCorrupt(f"The objects of {dataset.name} do not have its types: {frame.schema}.", VERIFY)
     return frame
 

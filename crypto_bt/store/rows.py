@@ -61,8 +61,11 @@ def _difference(dataset: Dataset, frame: pl.DataFrame) -> str:
 
 
 def by_month(dataset: Dataset, frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """The rows of each UTC month (``2026-11``), the order of rows kept."""
+    """The rows of each UTC month (``2026-11``; of each year, ``2026``, if sparse), the order of rows kept."""
     time = pl.col(dataset.time)
+    if dataset.sparse:
+        years = frame[dataset.time].dt.year()
+        return {f"{year:04d}": frame.filter(years == year) for year in years.unique().sort()}
     marked = frame.with_columns((time.dt.year() * 100 + time.dt.month()).alias(_MONTH))
     months = marked[_MONTH].unique().sort().to_list()
     return {

@@ -1,10 +1,14 @@
 """Publishing to the snapshot store: files on disk, permissions, healing, determinism."""
 
 import stat
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from crypto_bt.core.datasets import DATASETS
 from crypto_bt.core.errors import SourceMismatch, StoreError
 from crypto_bt.store import SnapshotStore
 from crypto_bt.store.objects import object_path
@@ -75,3 +79,40 @@ def test_publish_root_is_a_file_store_error(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("a file")
     with pytest.raises(StoreError, match="Cannot"):
         publish(SnapshotStore(tmp_path / "store"), candles_1h=candles({("AA", 0): 1.0}))
+
+
+def test_publish_sparse_dataset_keeps_a_year_in_one_object(tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path / "store")
+    days = [datetime(2025, 12, 30, tzinfo=UTC) + timedelta(days=30 * n) for n in range(4)]
+    rows = pl.DataFrame(
+        {
+            "series": ["VIXCLS"] * 4,
+            "observed_at": days,
+            "value": [1.0, 2.0, 3.0, 4.0],
+            "available_at": [day + timedelta(hours=37) for day in days],
+        },
+        schema=DATASETS["macro_series"].schema,
+    )
+    snapshot = store.publish({"macro_series": rows}, source="test", published_by="test", now=days[-1])
+    assert [(item.month, item.rows) for item in snapshot.of("macro_series")] == [("2025", 1), ("2026", 3)]
+    assert store.read("macro_series").equals(rows)
+    assert store.read("macro_series", symbols=["VIXCLS"], start=days[2]).equals(rows[2:])
+    assert store.read("macro_series", symbols=["DFF"]).is_empty()
+
+
+def test_read_column_that_the_dataset_gained_later_is_null(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SnapshotStore(tmp_path / "store")
+    today = DATASETS["universe"]
+    older = replace(today, schema={n: k for n, k in today.schema.items() if n != "quote_volume_30d"})
+    day = datetime(2026, 3, 1, tzinfo=UTC)
+    values = {"symbol": "BTCUSDT", "day": day, "tradable": True}
+    rows = pl.DataFrame([{name: values.get(name) for name in older.schema}], schema=older.schema)
+    with monkeypatch.context() as earlier:
+        earlier.setitem(DATASETS, "universe", older)
+        store.publish({"universe": rows}, source="test", published_by="test", now=day)
+    found = store.read("universe")
+    assert dict(found.schema) == today.schema
+    assert found["quote_volume_30d"].to_list() == [None]
+    assert found.drop("quote_volume_30d").equals(rows)
