@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from crypto_bt.defs.checks import CANDLE_CHECKS
+from crypto_bt.core.market import STANDARD_TIMEFRAMES
+from crypto_bt.defs.checks import candle_checks
 from crypto_bt.strategies import strategy_classes
 from crypto_bt_tests.command_line import run, run_json
 from crypto_bt_tests.recorded import RECORDED, needs_recorded
@@ -28,7 +29,7 @@ def test_demo_reports_what_it_did(synthetic: dict[str, Any]) -> None:
     # 60 whole days and the closed candles of today.
     assert 4 * 60 * 31 <= synthetic["candles"] <= 4 * 61 * 31
     assert synthetic["checks"]["failed"] == 0
-    assert synthetic["checks"]["passed"] == len(CANDLE_CHECKS)
+    assert synthetic["checks"]["passed"] == len(candle_checks(STANDARD_TIMEFRAMES))
     rows = {row["strategy"]: row for row in synthetic["backtests"]}
     assert set(rows) == set(strategy_classes())
     assert rows["buy_and_hold"]["symbols"] == 4

@@ -3,20 +3,30 @@
 import dagster as dg
 
 from crypto_bt.defs.backtest_assets import nightly_backtest, scorecard
-from crypto_bt.defs.checks import CANDLE_CHECKS
-from crypto_bt.defs.jobs import JOBS
-from crypto_bt.defs.market_assets import market_data
+from crypto_bt.defs.checks import build_checks
+from crypto_bt.defs.data_quality import build_data_quality
+from crypto_bt.defs.jobs import build_jobs
+from crypto_bt.defs.market_assets import build_market_data
 from crypto_bt.defs.resources import Desk
 from crypto_bt.defs.schedules import build_schedules
+from crypto_bt.defs.sentiment_assets import positioning_data
 
 
 def build_definitions(desk: Desk) -> dg.Definitions:
-    """Assets, checks, jobs and schedules working on ``desk``; opens nothing."""
+    """Assets, checks, jobs, schedules and sensors working on ``desk``; opens nothing."""
+    settings = desk.settings
+    running = settings.FIXED_NOW is None
     return dg.Definitions(
-        assets=[market_data, nightly_backtest, scorecard],
-        asset_checks=CANDLE_CHECKS,
-        jobs=JOBS,
-        schedules=build_schedules(running=desk.settings.FIXED_NOW is None),
+        assets=[
+            build_market_data(settings.candle_datasets),
+            positioning_data,
+            nightly_backtest,
+            scorecard,
+            build_data_quality(settings.SYMBOLS),
+        ],
+        asset_checks=build_checks(settings.TIMEFRAMES),
+        jobs=build_jobs(settings.candle_datasets),
+        schedules=build_schedules(running=running),
         resources={"desk": desk},
         executor=dg.in_process_executor,
     )

@@ -7,28 +7,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import perf_counter, process_time
+from typing import Final
 
 import polars as pl
 
-from crypto_bt.core.candle_flags import JUMP, STALE_RUN, flag_candles
-from crypto_bt.core.candles import revisions
-from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS
+from crypto_bt.core.candle_flags import JUMP, STALE_RUN
+from crypto_bt.core.datasets import DATASETS, POSITIONING_DATASETS
 from crypto_bt.core.errors import SourceUnavailable
 from crypto_bt.core.market import Listing, Timeframe
 from crypto_bt.core.universe import UniverseReport, check_universe
+from crypto_bt.defs.changes import Window, build_changes, count_by_dataset, flags_of
 from crypto_bt.sources import Batch, FetchRequest, MarketSource, Usage
 from crypto_bt.store import MarketStore, Snapshot
 
 #: Called with (requests done, requests in all, rows so far).
 Progress = Callable[[int, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Days to write: open times from ``start`` to ``end`` (exclusive), midnight UTC both."""
-
-    start: datetime
-    end: datetime
+#: The exchange keeps so much of what it says hourly of open interest and positions.
+POSITIONING_KEPT: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +72,9 @@ async def ingest(
         listings = await source.listings()
         report = check_universe(symbols, listings)
         requests = [
-            FetchRequest(dataset, symbol, window.start, window.end)
+            request
             for dataset in datasets
-            for symbol in report.tradable
+            for request in requests_for(store, dataset, report.tradable, window, now)
         ]
         batches: list[Batch] = []
 
@@ -96,10 +91,10 @@ async def ingest(
             f"None of {len(requests)} requests to {identity} succeeded; the first: {failures[0].reason}",
             "The stored data is unchanged; see the exchange's status, then run the update again.",
         )
-    changes = _changes(store, datasets, batches, window, now)
+    changes = build_changes(store, datasets, batches, window, now)
     changes["universe"] = universe_rows(list(dict.fromkeys((*universe, *symbols))), listings, now)
     snapshot = store.publish(changes, source=identity, published_by=published_by, now=now)
-    flags = {name: _flags(name, changes[name]) for name in datasets}
+    flags = {name: flags_of(name, changes[name]) for name in datasets}
     return IngestReport(
         snapshot=snapshot,
         universe=report,
@@ -108,12 +103,29 @@ async def ingest(
         cpu_seconds=process_time() - cpu,
         rows={name: changes[name].height for name in datasets},
         symbols={name: changes[name]["symbol"].n_unique() for name in datasets},
-        quarantined=_count(changes["quarantine"], datasets),
-        revised=_count(changes["revisions"], datasets),
+        quarantined=count_by_dataset(changes["quarantine"], datasets),
+        revised=count_by_dataset(changes["revisions"], datasets),
         stale_runs={name: found.count(STALE_RUN) for name, found in flags.items()},
         jumps={name: found.count(JUMP) for name, found in flags.items()},
         failed={f"{f.request.symbol} {f.request.dataset}": f.reason for f in failures},
     )
+
+
+def requests_for(
+    store: MarketStore, dataset: str, symbols: Sequence[str], window: Window, now: datetime
+) -> list[FetchRequest]:
+    """What to ask of ``dataset`` for each of ``symbols`` over ``window``.
+
+    What the exchange keeps for 30 days only is asked from each symbol's newest stored hour on, where that
+    is earlier: an hour missed today cannot be had next month.
+    """
+    starts = dict.fromkeys(symbols, window.start)
+    if dataset in POSITIONING_DATASETS:
+        kept = now - POSITIONING_KEPT
+        times = store.read(dataset, symbols=symbols, start=kept, columns=["symbol", "observed_at"])
+        newest = dict(times.group_by("symbol").agg(pl.col("observed_at").max()).iter_rows())
+        starts = {symbol: max(kept, min(window.start, newest.get(symbol, kept))) for symbol in symbols}
+    return [FetchRequest(dataset, symbol, start, window.end) for symbol, start in starts.items()]
 
 
 def universe_rows(symbols: Sequence[str], listings: Mapping[str, Listing], now: datetime) -> pl.DataFrame:
@@ -136,34 +148,3 @@ def universe_rows(symbols: Sequence[str], listings: Mapping[str, Listing], now: 
         },
         schema=DATASETS["universe"].schema,
     ).sort("symbol")
-
-
-def _changes(
-    store: MarketStore, datasets: Sequence[str], batches: Sequence[Batch], window: Window, now: datetime
-) -> dict[str, pl.DataFrame]:
-    """The fetched rows by dataset, with what was refused and what differs from the stored values."""
-    changes: dict[str, pl.DataFrame] = {}
-    revised = [DATASETS["revisions"].empty()]
-    for name in datasets:
-        dataset = DATASETS[name]
-        frames = [batch.frame for batch in batches if batch.dataset == name]
-        changes[name] = pl.concat([dataset.empty(), *frames]).sort(dataset.key)
-        if dataset.timeframe is not None and not changes[name].is_empty():
-            stored = store.read(name, start=window.start, end=window.end + timedelta(days=1))
-            revised.append(revisions(stored, changes[name], dataset=name, seen_at=now))
-    refused = [DATASETS["quarantine"].empty(), *(batch.quarantine for batch in batches)]
-    changes["quarantine"] = pl.concat(refused).sort(DATASETS["quarantine"].key)
-    changes["revisions"] = pl.concat(revised).sort(DATASETS["revisions"].key)
-    return changes
-
-
-def _flags(name: str, frame: pl.DataFrame) -> list[str]:
-    """The flags of the fetched candles; empty for what is no candle."""
-    timeframe = DATASETS[name].timeframe
-    if name not in CANDLE_DATASETS or timeframe is None:
-        return []
-    return flag_candles(frame, timeframe)["flag"].to_list()
-
-
-def _count(frame: pl.DataFrame, datasets: Sequence[str]) -> dict[str, int]:
-    return {name: frame.filter(pl.col("dataset") == name).height for name in datasets}

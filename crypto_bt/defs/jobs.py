@@ -1,38 +1,60 @@
 """The jobs, whose names explain themselves in the web UI."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 
-from crypto_bt.core.datasets import CANDLE_DATASETS
-from crypto_bt.defs.market_assets import MARKET_ASSETS
+from crypto_bt.core.datasets import POSITIONING_DATASETS
+from crypto_bt.defs.asset_specs import market_assets
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 #: What makes Dagster's queue run one writer of market data at a time.
 WRITES_MARKET: Final = {"crypto_bt/writes_market": "yes"}
-INTRADAY_ASSETS: Final = ("candles_1h", "candles_4h", "funding_rates")
+#: The candles that the night reads: their checks block it.
+NIGHTLY_CANDLES: Final = ("candles_1h", "candles_4h", "candles_1d")
+NOT_INTRADAY: Final = frozenset({"candles_1d", "mark_price_1h", "universe"})
 
-data_update = dg.define_asset_job(
-    "data_update",
-    selection=dg.AssetSelection.assets(*MARKET_ASSETS).without_checks(),
-    tags=WRITES_MARKET,
-    description="Fetch whole days of candles, funding and mark prices and publish them as one snapshot.",
-)
-intraday_update = dg.define_asset_job(
-    "intraday_update",
-    selection=dg.AssetSelection.assets(*INTRADAY_ASSETS).without_checks(),
-    tags=WRITES_MARKET,
-    description="Fetch H1, H4 and funding from the last stored candle to the last closed one.",
-)
-data_validation = dg.define_asset_job(
-    "data_validation",
-    selection=dg.AssetSelection.checks_for_assets(*CANDLE_DATASETS),
-    description="Run every candle check on the current snapshot: the early warning before the night.",
-)
-nightly_backtest = dg.define_asset_job(
-    "nightly_backtest",
-    selection=dg.AssetSelection.assets("nightly_backtest", "scorecard")
-    | dg.AssetSelection.checks_for_assets(*CANDLE_DATASETS),
-    description="Check the candles, backtest every strategy on that very snapshot, write the scorecard.",
-)
 
-JOBS: Final = [data_update, intraday_update, data_validation, nightly_backtest]
+def build_jobs(candle_datasets: tuple[str, ...]) -> "list[UnresolvedAssetJobDefinition]":
+    """All jobs of a home that keeps ``candle_datasets``."""
+    market = market_assets(candle_datasets)
+    return [
+        dg.define_asset_job(
+            "data_update",
+            selection=dg.AssetSelection.assets(*market).without_checks(),
+            tags=WRITES_MARKET,
+            description="Fetch whole days of candles, funding, mark prices and listings and publish them as "
+            "one snapshot; then the market's regime.",
+        ),
+        dg.define_asset_job(
+            "intraday_update",
+            selection=dg.AssetSelection.assets(
+                *(name for name in market if name not in NOT_INTRADAY)
+            ).without_checks(),
+            tags=WRITES_MARKET,
+            description="Fetch candles (without D1) and funding from the last stored candle to the last "
+            "closed one; then the market's regime.",
+        ),
+        dg.define_asset_job(
+            "sentiment_macro_update",
+            selection=dg.AssetSelection.assets(*POSITIONING_DATASETS).without_checks(),
+            tags=WRITES_MARKET,
+            description="Fetch open interest, account ratio, taker volume, fear & greed, macro series and "
+            "dominance; a source that is down keeps its last values.",
+        ),
+        dg.define_asset_job(
+            "data_validation",
+            selection=dg.AssetSelection.assets("data_quality") | dg.AssetSelection.all_asset_checks(),
+            description="Run every check on the current snapshot, the early warning before the night, and "
+            "summarise the data by symbol.",
+        ),
+        dg.define_asset_job(
+            "nightly_backtest",
+            selection=dg.AssetSelection.assets("nightly_backtest", "scorecard")
+            | dg.AssetSelection.checks_for_assets(*NIGHTLY_CANDLES),
+            description="Check the candles, backtest every strategy on that very snapshot, write the "
+            "scorecard.",
+        ),
+    ]

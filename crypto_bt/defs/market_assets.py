@@ -1,36 +1,22 @@
 """The market's assets: what one session with the exchange fetches, in one step and one publish."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
 from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS
-from crypto_bt.core.errors import CryptoBtError
 from crypto_bt.core.market import Timeframe
-from crypto_bt.core.schemas import MEANING
-from crypto_bt.defs.ingest import IngestReport, Window, ingest
+from crypto_bt.defs.asset_specs import data_spec, market_assets
+from crypto_bt.defs.changes import Window
+from crypto_bt.defs.ingest import IngestReport, ingest
 from crypto_bt.defs.interrupts import run_interruptible
 from crypto_bt.defs.judgement import judge_dataset
-from crypto_bt.defs.partitions import DAILY, DAILY_FRESHNESS, FRESHNESS
+from crypto_bt.defs.partitions import DAILY
+from crypto_bt.defs.publishing import who_publishes, writing_market
 from crypto_bt.defs.resources import Desk
-
-OWNERS: Final = ["team:desk"]
-LOCK_PATIENCE_SECONDS: Final = 600.0
-DESCRIPTIONS: Final = {
-    "candles_1h": "Hourly candles (H1) of the universe: OHLC in quote units, volumes, trade count. "
-    "Closed candles only, by the exchange's clock. Source: Binance USD-M `klines`.",
-    "candles_4h": "Four-hour candles (H4) of the universe, on which the strategies decide. "
-    "Closed candles only. Source: Binance USD-M `klines`.",
-    "candles_1d": "Daily candles (D1, UTC) of the universe. Closed candles only. "
-    "Source: Binance USD-M `klines`.",
-    "funding_rates": "Funding settlements of each symbol: rate as a fraction of notional (positive: longs "
-    "pay shorts) and mark price. Source: Binance USD-M `fundingRate`.",
-    "mark_price_1h": "Hourly mark price candles; the fallback where a settlement lacks its mark price. "
-    "Source: Binance USD-M `markPriceKlines`.",
-}
 
 
 class MarketConfig(dg.Config):
@@ -45,71 +31,51 @@ class MarketConfig(dg.Config):
     )
 
 
-def _spec(name: str) -> dg.AssetSpec:
-    dataset = DATASETS[name]
-    columns = [
-        dg.TableColumn(column, str(kind), MEANING.get(column)) for column, kind in dataset.schema.items()
-    ]
-    return dg.AssetSpec(
-        name,
-        group_name="candles" if name in CANDLE_DATASETS else "market",
-        description=DESCRIPTIONS[name],
-        owners=OWNERS,
-        kinds={"parquet", "polars"},
-        skippable=True,
+def build_market_data(candle_datasets: tuple[str, ...]) -> dg.AssetsDefinition:
+    """The multi-asset over ``candle_datasets``, funding, mark prices and the universe."""
+    names = market_assets(candle_datasets)
+
+    @dg.multi_asset(
+        name="market_data",
+        specs=[data_spec(name) for name in names],
+        can_subset=True,
+        backfill_policy=dg.BackfillPolicy.single_run(),
         partitions_def=DAILY,
-        freshness_policy=FRESHNESS.get(name, DAILY_FRESHNESS),
-        metadata={
-            "dagster/column_schema": dg.TableSchema(columns=columns),
-            "dagster/table_name": name,
-        },
     )
+    def market_data(
+        context: dg.AssetExecutionContext, config: MarketConfig, desk: dg.ResourceParam[Desk]
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        """Fetch the selected datasets for the run's days, validate, publish one snapshot."""
+        chosen = [name for name in names if dg.AssetKey(name) in context.selected_asset_keys]
+        yield from fetch_and_publish(context, config, desk, chosen)
+
+    return market_data
 
 
-MARKET_ASSETS: Final = tuple(DESCRIPTIONS)
-
-
-@dg.multi_asset(
-    name="market_data",
-    specs=[_spec(name) for name in MARKET_ASSETS],
-    can_subset=True,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    partitions_def=DAILY,
-)
-def market_data(
-    context: dg.AssetExecutionContext, config: MarketConfig, desk: dg.ResourceParam[Desk]
+def fetch_and_publish(
+    context: dg.AssetExecutionContext, config: MarketConfig, desk: Desk, datasets: Sequence[str]
 ) -> Iterator[dg.MaterializeResult[None]]:
-    """Fetch the selected datasets for the run's days, validate, publish one snapshot."""
+    """One session with the exchange: ``datasets`` over the run's days, judged and published."""
     window = Window(context.partition_time_window.start, context.partition_time_window.end)
-    datasets = [name for name in MARKET_ASSETS if dg.AssetKey(name) in context.selected_asset_keys]
-    symbols = config.symbols or list(desk.settings.SYMBOLS)
-    unknown = [symbol for symbol in symbols if symbol not in desk.settings.SYMBOLS]
-    if unknown:
-        mend = "This home follows the symbols of its setting SYMBOLS."
-        raise dg.Failure(f"Unknown symbols: {', '.join(unknown)}. {mend}", allow_retries=False)
-    before = desk.store.current()
-    who = f"run {context.run.run_id[:8]} of {context.run.job_name}"
+    symbols = checked_symbols(config.symbols, desk)
+    before, who = desk.store.current(), who_publishes(context)
     context.log.info(
         f"Fetching {', '.join(datasets)} for {len(symbols)} symbols, "
         f"{window.start:%Y-%m-%d} to {window.end:%Y-%m-%d} (exclusive)."
     )
-    try:
-        # A person is told at once who holds the lock; a scheduled run waits for its turn.
-        with desk.home.locked("market", who, LOCK_PATIENCE_SECONDS if config.scheduled else 0):
-            report = run_interruptible(
-                ingest(
-                    desk.source(scheduled=config.scheduled),
-                    desk.store,
-                    datasets=datasets,
-                    symbols=symbols,
-                    universe=desk.settings.SYMBOLS,
-                    window=window,
-                    published_by=who,
-                    progress=desk.progress,
-                )
+    with writing_market(desk, who, scheduled=config.scheduled):
+        report = run_interruptible(
+            ingest(
+                desk.source(scheduled=config.scheduled),
+                desk.store,
+                datasets=datasets,
+                symbols=symbols,
+                universe=desk.settings.SYMBOLS,
+                window=window,
+                published_by=who,
+                progress=desk.progress,
             )
-    except CryptoBtError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
+        )
     for remark in (*report.universe.remarks, *(f"{what}: {why}" for what, why in report.failed.items())):
         context.log.warning(remark)
     usage = report.usage
@@ -125,6 +91,16 @@ def market_data(
         yield dg.MaterializeResult(asset_key=name, metadata=_metadata(name, report, desk, desk.clock()))
 
 
+def checked_symbols(asked: list[str] | None, desk: Desk) -> list[str]:
+    """The symbols of a run; a failure names those that the home does not follow."""
+    symbols = asked or list(desk.settings.SYMBOLS)
+    unknown = [symbol for symbol in symbols if symbol not in desk.settings.SYMBOLS]
+    if unknown:
+        mend = f"Follow them: crypto-bt universe add {' '.join(unknown)}"
+        raise dg.Failure(f"Unknown symbols: {', '.join(unknown)}. {mend}", allow_retries=False)
+    return symbols
+
+
 def _metadata(name: str, report: IngestReport, desk: Desk, now: datetime) -> dict[str, Any]:
     usage = report.usage
     figures: dict[str, Any] = {
@@ -136,6 +112,7 @@ def _metadata(name: str, report: IngestReport, desk: Desk, now: datetime) -> dic
         "jumps": report.jumps[name],
         "requests": usage.requests,
         "weight": usage.weight,
+        "peak_minute_weight": usage.peak_minute_weight,
         "seconds": round(report.seconds, 3),
         "cpu_seconds": round(report.cpu_seconds, 3),
         "snapshot": report.snapshot.id,

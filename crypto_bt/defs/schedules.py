@@ -6,19 +6,16 @@ A recorded home's schedules load switched off: its clock stands still.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import dagster as dg
 
 from crypto_bt.core.market import Timeframe
 from crypto_bt.core.quality import not_loaded
-from crypto_bt.defs import jobs
 from crypto_bt.defs.dead_runs import fail_dead_runs
+from crypto_bt.defs.ingest import POSITIONING_KEPT
 from crypto_bt.defs.partitions import day_key, range_tags
 from crypto_bt.defs.resources import Desk
-
-if TYPE_CHECKING:
-    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 WHY_OFF: Final = "This home's market is a recording whose clock stands still."
 
@@ -31,52 +28,95 @@ class Due:
     tags: dict[str, str] = field(default_factory=dict)
 
 
-#: What a schedule decides from the tick's time and the newest stored candle of its timeframe.
-Decision = Callable[[datetime, datetime], Due]
+#: What a schedule decides from the tick's time and the newest stored row of the dataset it watches.
+Decision = Callable[[datetime, datetime | None], Due]
 
 
-def update_ended_days(now: datetime, newest: datetime) -> Due:
-    """The day that has just ended, and every one before it since the newest stored daily candle."""
+def update_ended_days(now: datetime, newest: datetime | None) -> Due:
+    """The day that has just ended, and every one before it since the newest stored row."""
     today = Timeframe.D1.floor(now)
-    start = min(newest + timedelta(days=1), today - timedelta(days=1))
-    if start == today - timedelta(days=1):
-        return Due(partition=day_key(start))
-    return Due(tags=range_tags(start, today))
+    yesterday = today - timedelta(days=1)
+    start = yesterday if newest is None else min(Timeframe.D1.floor(newest) + timedelta(days=1), yesterday)
+    return Due(partition=day_key(start)) if start == yesterday else Due(tags=range_tags(start, today))
 
 
-def update_since_newest(now: datetime, newest: datetime) -> Due:
-    """Every day from the newest stored candle's to today's."""
-    start = min(newest, now)
+def update_what_is_kept(now: datetime, newest: datetime | None) -> Due:
+    """Likewise, at first as far back as the exchange keeps positions."""
+    return update_ended_days(now, newest or now - POSITIONING_KEPT)
+
+
+def update_since_newest(now: datetime, newest: datetime | None) -> Due:
+    """Every day from the newest stored row's to today's."""
+    start = min(newest or now, now)
     if day_key(start) == day_key(now):
         return Due(partition=day_key(now))
     return Due(tags=range_tags(start, now))
 
 
-def validate(now: datetime, newest: datetime) -> Due:
-    """The current snapshot as it stands."""
+def validate(now: datetime, newest: datetime | None) -> Due:
+    """The current snapshot as it stands; the tags of all symbols' partitions are added by the tick."""
     return Due()
 
 
-def night_of_today(now: datetime, newest: datetime) -> Due:
+def night_of_today(now: datetime, newest: datetime | None) -> Due:
     """The night of the day in which the tick lies."""
     return Due(partition=day_key(now))
 
 
-def _schedule(
-    name: str,
-    cron: str,
-    job: "UnresolvedAssetJobDefinition",
-    decide: Decision,
-    about: str,
-    running: bool,
-    timeframe: Timeframe = Timeframe.H1,
-) -> dg.ScheduleDefinition:
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One schedule: the job of the same name at ``cron``, deciding on the newest row of ``watches``."""
+
+    name: str
+    cron: str
+    decide: Decision
+    about: str
+    watches: str = "candles_1h"
+
+
+PLANS: Final = (
+    Plan(
+        "data_update",
+        "30 0 * * *",
+        update_ended_days,
+        "00:30 UTC: the days that have ended, all timeframes, funding, mark prices and listings.",
+        watches="candles_1d",
+    ),
+    Plan(
+        "intraday_update",
+        "5 */2 * * *",
+        update_since_newest,
+        "Every 2 hours at minute 5: candles but D1, and funding, up to the last closed candle.",
+    ),
+    Plan(
+        "data_validation",
+        "0 1 * * *",
+        validate,
+        "01:00 UTC: every check, as an early warning for the night, and the summary by symbol.",
+    ),
+    Plan(
+        "sentiment_macro_update",
+        "0 2 * * *",
+        update_what_is_kept,
+        "02:00 UTC: open interest, account ratio, taker volume, fear & greed, macro series, dominance.",
+        watches="open_interest",
+    ),
+    Plan(
+        "nightly_backtest",
+        "30 23 * * *",
+        night_of_today,
+        "23:30 UTC: checks, backtest of every strategy, scorecard.",
+    ),
+)
+
+
+def _schedule(plan: Plan, running: bool) -> dg.ScheduleDefinition:
     @dg.schedule(
-        name=name,
-        cron_schedule=cron,
+        name=plan.name,
+        cron_schedule=plan.cron,
         execution_timezone="UTC",
-        job=job,
-        description=about if running else f"{about} Off: {WHY_OFF}",
+        job_name=plan.name,
+        description=plan.about if running else f"{plan.about} Off: {WHY_OFF}",
         default_status=dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED,
     )
     def tick(
@@ -84,39 +124,20 @@ def _schedule(
     ) -> dg.RunRequest | dg.SkipReason:
         now = context.scheduled_execution_time
         fail_dead_runs(context.instance)
-        newest = newest_candle(desk, timeframe)
-        if newest is None:
+        if newest_row(desk, "candles_1h") is None:
             return dg.SkipReason(not_loaded(now).at_home(desk.settings.home_option).text)
-        due = decide(now, newest)
+        due = plan.decide(now, newest_row(desk, plan.watches))
         return dg.RunRequest(run_key=None, partition_key=due.partition, tags=due.tags)
 
     return tick
 
 
-def newest_candle(desk: Desk, timeframe: Timeframe) -> datetime | None:
-    """Open time of the newest stored candle; None while there is none. Reads the manifest only."""
+def newest_row(desk: Desk, dataset: str) -> datetime | None:
+    """Time of the newest stored row; None while there is none. Reads the manifest only."""
     current = desk.store.current()
-    return max((item.last for item in current.of(timeframe.dataset)), default=None) if current else None
+    return max((item.last for item in current.of(dataset)), default=None) if current else None
 
 
 def build_schedules(*, running: bool) -> list[dg.ScheduleDefinition]:
     """All schedules; ``running`` is false for a home whose clock stands still."""
-    return [
-        _schedule(
-            "data_update", "30 0 * * *", jobs.data_update, update_ended_days,
-            "00:30 UTC: the days that have ended, all timeframes, funding and mark prices.", running,
-            timeframe=Timeframe.D1,
-        ),
-        _schedule(
-            "intraday_update", "5 */2 * * *", jobs.intraday_update, update_since_newest,
-            "Every 2 hours at minute 5: H1, H4 and funding up to the last closed candle.", running,
-        ),
-        _schedule(
-            "data_validation", "0 1 * * *", jobs.data_validation, validate,
-            "01:00 UTC: every candle check, as an early warning for the night.", running,
-        ),
-        _schedule(
-            "nightly_backtest", "30 23 * * *", jobs.nightly_backtest, night_of_today,
-            "23:30 UTC: checks, backtest of every strategy, scorecard.", running,
-        ),
-    ]  # fmt: skip
+    return [_schedule(plan, running) for plan in PLANS]

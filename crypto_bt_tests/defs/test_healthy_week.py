@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from dagster._utils.schedules import cron_string_iterator
 
-from crypto_bt.core.market import STANDARD_TIMEFRAMES, Timeframe
+from crypto_bt.core.datasets import CANDLE_DATASETS
+from crypto_bt.core.market import Timeframe
 from crypto_bt.core.quality import Severity, Verdict, data_age
-from crypto_bt.defs.jobs import INTRADAY_ASSETS
-from crypto_bt.defs.market_assets import MARKET_ASSETS
+from crypto_bt.defs.asset_specs import market_assets
+from crypto_bt.defs.jobs import NOT_INTRADAY
 from crypto_bt.defs.schedules import build_schedules
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -17,7 +18,8 @@ WEEK = timedelta(days=7)
 MINUTE = timedelta(minutes=1)
 #: How long an update takes until its candles can be seen.
 TAKES = timedelta(minutes=3)
-ASSETS = {"intraday_update": INTRADAY_ASSETS, "data_update": MARKET_ASSETS}
+MARKET = market_assets(CANDLE_DATASETS)
+ASSETS = {"intraday_update": set(MARKET) - NOT_INTRADAY, "data_update": set(MARKET)}
 
 
 def ticks(start: datetime, end: datetime) -> list[tuple[datetime, str]]:
@@ -41,12 +43,12 @@ def walk(missed: Collection[datetime] = ()) -> list[tuple[datetime, Timeframe, V
     while now < MONDAY + WEEK:
         while updates and updates[0][0] + TAKES <= now:
             fired, name = updates.pop(0)
-            for timeframe in STANDARD_TIMEFRAMES:
+            for timeframe in Timeframe:
                 if timeframe.dataset in ASSETS[name]:
                     known = fired if name == "intraday_update" else fired.replace(hour=0, minute=0)
                     newest[timeframe] = max(newest[timeframe], timeframe.floor(known))
         if now >= MONDAY:
-            for timeframe in STANDARD_TIMEFRAMES:
+            for timeframe in Timeframe:
                 verdict = data_age(timeframe, newest[timeframe], now)
                 if not verdict.passed:
                     bad.append((now, timeframe, verdict))
@@ -67,18 +69,18 @@ def test_data_age_healthy_week_never_warns() -> None:
     assert walk() == []
 
 
-def test_data_age_one_missed_update_warns_on_hourly_candles_only() -> None:
+def test_data_age_one_missed_update_warns_on_the_finest_candles_only() -> None:
     bad = walk(intraday_ticks(1))
-    assert {timeframe for _, timeframe, _ in bad} == {Timeframe.H1}
+    assert {timeframe for _, timeframe, _ in bad} == {Timeframe.M15, Timeframe.H1}
     assert {verdict.severity for _, _, verdict in bad} == {Severity.WARN}
 
 
-def test_data_age_three_missed_updates_fail_on_hourly_candles() -> None:
+def test_data_age_three_missed_updates_fail_on_the_finest_candles() -> None:
     bad = walk(intraday_ticks(3))
     severities = [verdict.severity for _, timeframe, verdict in bad if timeframe is Timeframe.H1]
     assert severities[0] is Severity.WARN
     assert Severity.ERROR in severities
-    assert {t for _, t, verdict in bad if verdict.severity is Severity.ERROR} == {Timeframe.H1}
+    assert {t for _, t, verdict in bad if verdict.severity is Severity.ERROR} == {Timeframe.M15, Timeframe.H1}
 
 
 def test_data_age_verdict_names_value_limit_and_command() -> None:

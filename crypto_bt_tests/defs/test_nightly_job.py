@@ -10,8 +10,9 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from crypto_bt.core.market import STANDARD_TIMEFRAMES
 from crypto_bt.defs.build import build_definitions
-from crypto_bt.defs.checks import CANDLE_CHECKS
+from crypto_bt.defs.checks import candle_checks
 from crypto_bt.defs.dead_runs import PROCESS_TAG, fail_dead_runs
 from crypto_bt.defs.execute import run_job
 from crypto_bt.defs.resources import SNAPSHOT_TAG
@@ -42,7 +43,7 @@ def home(loaded: Path, tmp_path: Path) -> Iterator[DeskHome]:
 def test_night_reads_the_snapshot_that_its_checks_judged(home: DeskHome) -> None:
     outcome = home.night("2026-03-10")
     assert outcome.success, outcome.why
-    assert len(outcome.checks) == len(CANDLE_CHECKS)
+    assert len(outcome.checks) == len(candle_checks(STANDARD_TIMEFRAMES))
     assert all(check.passed for check in outcome.checks)
     result = home.desk.results.night(NIGHT.date())
     assert result is not None

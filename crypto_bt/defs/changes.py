@@ -1,0 +1,53 @@
+"""From what a session fetched to what is published: rows by dataset, refused rows, revised values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from crypto_bt.core.candle_flags import flag_candles
+from crypto_bt.core.candles import revisions
+from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS
+from crypto_bt.sources import Batch
+from crypto_bt.store import MarketStore
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Days to write: times from ``start`` to ``end`` (exclusive), midnight UTC both."""
+
+    start: datetime
+    end: datetime
+
+
+def build_changes(
+    store: MarketStore, datasets: Sequence[str], batches: Sequence[Batch], window: Window, now: datetime
+) -> dict[str, pl.DataFrame]:
+    """The fetched rows by dataset, with what was refused and what differs from the stored values."""
+    changes: dict[str, pl.DataFrame] = {}
+    revised = [DATASETS["revisions"].empty()]
+    for name in datasets:
+        dataset = DATASETS[name]
+        frames = [batch.frame for batch in batches if batch.dataset == name]
+        changes[name] = pl.concat([dataset.empty(), *frames]).sort(dataset.key)
+        if dataset.timeframe is not None and not changes[name].is_empty():
+            stored = store.read(name, start=window.start, end=window.end + timedelta(days=1))
+            revised.append(revisions(stored, changes[name], dataset=name, seen_at=now))
+    refused = [DATASETS["quarantine"].empty(), *(batch.quarantine for batch in batches)]
+    changes["quarantine"] = pl.concat(refused).sort(DATASETS["quarantine"].key)
+    changes["revisions"] = pl.concat(revised).sort(DATASETS["revisions"].key)
+    return changes
+
+
+def flags_of(name: str, frame: pl.DataFrame) -> list[str]:
+    """The flags of the fetched candles; empty for what is no candle."""
+    timeframe = DATASETS[name].timeframe
+    if name not in CANDLE_DATASETS or timeframe is None:
+        return []
+    return flag_candles(frame, timeframe)["flag"].to_list()
+
+
+def count_by_dataset(frame: pl.DataFrame, datasets: Sequence[str]) -> Mapping[str, int]:
+    """Rows of ``frame`` (with a column dataset) that belong to each of ``datasets``."""
+    return {name: frame.filter(pl.col("dataset") == name).height for name in datasets}
