@@ -2,10 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
-from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS
+import typer
+
+from crypto_bt.core.datasets import POSITIONING_DATASETS, SERIES_DATASETS
 from crypto_bt.core.errors import UsageError
 from crypto_bt.core.market import EXCHANGE_OPENED, Timeframe, parse_symbol
+
+SymbolsOption = Annotated[
+    str | None, typer.Option("--symbols", help="A list such as BTCUSDT,ETHUSDT, or N for the first N.")
+]
+TimeframesOption = Annotated[
+    str | None,
+    typer.Option("--timeframes", help="Such as 1h,4h,funding_rates,open_interest; default: every feed."),
+]
 
 
 def parse_day(text: str, name: str) -> datetime:
@@ -60,22 +71,28 @@ def parse_symbols(text: str | None, universe: Sequence[str]) -> list[str]:
         raise UsageError(
             f"Unknown symbols: {', '.join(unknown) or 'none given'}.",
             f"This home follows {', '.join(universe[:5])} and {max(0, len(universe) - 5)} more; "
-            "add one with the setting SYMBOLS.",
+            "follow another: crypto-bt universe add SYMBOL.",
         )
     return list(dict.fromkeys(symbols))
 
 
-def parse_datasets(text: str | None) -> list[str]:
-    """Datasets for a list of timeframes such as ``1h,4h``; all that the exchange gives if None."""
+def parse_datasets(text: str | None, candle_datasets: Sequence[str]) -> list[str]:
+    """Datasets for a list such as ``1h,4h,funding_rates``; every feed of the home if None.
+
+    ``candle_datasets`` are those of the timeframes that the home keeps. Raises UsageError for any other.
+    """
+    feeds = [*candle_datasets, "funding_rates", "mark_price_1h", "universe"]
+    feeds += [*POSITIONING_DATASETS, *SERIES_DATASETS, "market_regime"]
     if text is None:
-        return [*CANDLE_DATASETS, "funding_rates", "mark_price_1h"]
-    known = {str(timeframe): timeframe.dataset for timeframe in Timeframe} | {
-        name: name for name in DATASETS if name in ("funding_rates", "mark_price_1h")
-    }
+        return feeds
+    known = {name.removeprefix("candles_"): name for name in feeds} | {name: name for name in feeds}
     parts = [part.strip() for part in text.split(",") if part.strip()]
     wrong = [part for part in parts if part not in known]
+    if "15m" in wrong:
+        raise UsageError("This home keeps no 15m candles.", "Set TIMEFRAMES=15m,1h,4h,1d in its .env.")
     if wrong or not parts:
+        short = [name.removeprefix("candles_") for name in feeds]
         raise UsageError(
-            f"Unknown timeframes: {', '.join(wrong) or 'none given'}.", f"There are {', '.join(known)}."
+            f"Unknown timeframes: {', '.join(wrong) or 'none given'}.", f"There are {', '.join(short)}."
         )
-    return [known[part] for part in dict.fromkeys(parts)]
+    return list(dict.fromkeys(known[part] for part in parts))

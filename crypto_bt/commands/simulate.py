@@ -26,6 +26,9 @@ def simulate(
     weight_limit: Annotated[
         int, typer.Option(help="Request weight a minute that is advertised and enforced.", min=1)
     ] = 2400,
+    latency_ms: Annotated[
+        int, typer.Option(help="Send every answer so many milliseconds late.", min=0, max=60_000)
+    ] = 0,
     home: Annotated[
         Path | None, typer.Option(help="Serve the market that this demo home was made with.")
     ] = None,
@@ -48,7 +51,7 @@ def simulate(
 
     if with_parent:
         threading.Thread(target=_end_with_parent, daemon=True).start()
-    serve(market, port=port, weight_limit=weight_limit, on_ready=ready)
+    serve(market, port=port, weight_limit=weight_limit, on_ready=ready, latency_seconds=latency_ms / 1000)
 
 
 def market_of(seed: int, symbols: int, recorded: Path | None, days: int) -> LoopbackMarket:

@@ -60,13 +60,15 @@ _LENGTH = {
 class Listing:
     """One perpetual as the exchange lists it.
 
-    ``tradable`` is false once the exchange has delisted it or settles it; its history stays.
+    ``tradable`` is false once the exchange has delisted it or settles it; its history stays. ``delisting``
+    is the last moment of trading, announced or past; None while there is none.
     """
 
     symbol: str
     onboard: datetime
     tradable: bool
     status: str
+    delisting: datetime | None = None
 
 
 def parse_symbol(text: str) -> str:

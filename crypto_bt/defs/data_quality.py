@@ -25,7 +25,8 @@ def build_data_quality(symbols: Sequence[str]) -> dg.AssetsDefinition:
         specs=[
             dg.AssetSpec(
                 "data_quality",
-                deps=["candles_1h", "candles_4h", "candles_1d"],
+                # Not the candles: their failed blocking checks would keep this from being computed.
+                deps=[dg.AssetDep("universe", partition_mapping=dg.LastPartitionMapping())],
                 group_name="operations",
                 partitions_def=partitions,
                 freshness_policy=DAILY_FRESHNESS,

@@ -60,15 +60,12 @@ def run_job(
     home = desk.home
     if not (home.dagster / "dagster.yaml").is_file():
         raise UsageError(f"{home.root} is not a home yet.", f"Make it one: crypto-bt init --home {home.root}")
-    job = build_definitions(desk).resolve_job_def(name)
-    if assets is not None:
-        # A selection of assets would bring their checks along, though the job itself leaves them out.
-        keys = {dg.AssetKey(asset) for asset in assets}
-        job = job.get_subset(asset_selection=keys, asset_check_selection=set())
     try:
+        # Definitions are resolved inside: Dagster looks for the state of the last instance opened, even
+        # when that one is gone.
         with open_instance(home) as instance:
             fail_dead_runs(instance)
-            result = job.execute_in_process(
+            result = _resolved(desk, name, assets).execute_in_process(
                 instance=instance,
                 partition_key=partition,
                 tags={**(tags or {}), PROCESS_TAG: process_mark()},
@@ -97,6 +94,15 @@ def run_job(
         for evaluation in result.get_asset_check_evaluations()
     )
     return JobOutcome(result.run_id, result.success, _why(result, checks), checks, _metadata(result))
+
+
+def _resolved(desk: Desk, name: str, assets: Sequence[str] | None) -> dg.JobDefinition:
+    job = build_definitions(desk).resolve_job_def(name)
+    if assets is None:
+        return job
+    # A selection of assets would bring their checks along, though the job itself leaves them out.
+    keys = {dg.AssetKey(asset) for asset in assets}
+    return job.get_subset(asset_selection=keys, asset_check_selection=set())
 
 
 def open_instance(home: Home) -> dg.DagsterInstance:

@@ -1,10 +1,11 @@
 """The jobs, whose names explain themselves in the web UI."""
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 
-from crypto_bt.core.datasets import POSITIONING_DATASETS
+from crypto_bt.core.datasets import POSITIONING_DATASETS, SERIES_DATASETS
 from crypto_bt.defs.asset_specs import market_assets
 
 if TYPE_CHECKING:
@@ -58,3 +59,21 @@ def build_jobs(candle_datasets: tuple[str, ...]) -> "list[UnresolvedAssetJobDefi
             "scorecard.",
         ),
     ]
+
+
+def job_of(asset: str) -> str:
+    """The job that fills a data asset for whole days."""
+    return "sentiment_macro_update" if asset in (*POSITIONING_DATASETS, *SERIES_DATASETS) else "data_update"
+
+
+def config_for(
+    assets: Collection[str], *, symbols: Sequence[str] | None, scheduled: bool, archive: bool = False
+) -> dict[str, Any]:
+    """Run config of a job that fills ``assets``, for the steps that take one."""
+    market = {"symbols": None if symbols is None else list(symbols), "scheduled": scheduled}
+    config = {}
+    if any(name in POSITIONING_DATASETS for name in assets):
+        config["positioning_data"] = {"config": {**market, "archive": archive}}
+    if any(job_of(name) == "data_update" and name != "market_regime" for name in assets):
+        config["market_data"] = {"config": market}
+    return {"ops": config}

@@ -1,5 +1,6 @@
 """Days, and how fresh each asset has to be."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -32,6 +33,11 @@ DAILY_FRESHNESS: Final = _window(timedelta(hours=26), timedelta(hours=50))
 def day_key(day: datetime) -> str:
     """Partition key of the day that contains ``day``."""
     return day.astimezone(UTC).strftime("%Y-%m-%d")
+
+
+def symbol_range_tags(symbols: Sequence[str]) -> dict[str, str]:
+    """Run tags for the partitions of all ``symbols``, in their order."""
+    return {RANGE_START: symbols[0], RANGE_END: symbols[-1]}
 
 
 def range_tags(start: datetime, end: datetime) -> dict[str, str]:

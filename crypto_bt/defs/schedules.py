@@ -14,7 +14,7 @@ from crypto_bt.core.market import Timeframe
 from crypto_bt.core.quality import not_loaded
 from crypto_bt.defs.dead_runs import fail_dead_runs
 from crypto_bt.defs.ingest import POSITIONING_KEPT
-from crypto_bt.defs.partitions import day_key, range_tags
+from crypto_bt.defs.partitions import day_key, range_tags, symbol_range_tags
 from crypto_bt.defs.resources import Desk
 
 WHY_OFF: Final = "This home's market is a recording whose clock stands still."
@@ -54,7 +54,7 @@ def update_since_newest(now: datetime, newest: datetime | None) -> Due:
 
 
 def validate(now: datetime, newest: datetime | None) -> Due:
-    """The current snapshot as it stands; the tags of all symbols' partitions are added by the tick."""
+    """The current snapshot as it stands."""
     return Due()
 
 
@@ -65,13 +65,17 @@ def night_of_today(now: datetime, newest: datetime | None) -> Due:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One schedule: the job of the same name at ``cron``, deciding on the newest row of ``watches``."""
+    """One schedule: the job of the same name at ``cron``, deciding on the newest row of ``watches``.
+
+    ``by_symbol``: its partitions are the symbols, and all of them are run.
+    """
 
     name: str
     cron: str
     decide: Decision
     about: str
     watches: str = "candles_1h"
+    by_symbol: bool = False
 
 
 PLANS: Final = (
@@ -93,6 +97,7 @@ PLANS: Final = (
         "0 1 * * *",
         validate,
         "01:00 UTC: every check, as an early warning for the night, and the summary by symbol.",
+        by_symbol=True,
     ),
     Plan(
         "sentiment_macro_update",
@@ -124,10 +129,11 @@ def _schedule(plan: Plan, running: bool) -> dg.ScheduleDefinition:
     ) -> dg.RunRequest | dg.SkipReason:
         now = context.scheduled_execution_time
         fail_dead_runs(context.instance)
-        if newest_row(desk, "candles_1h") is None:
+        if not any(newest_row(desk, name) for name in desk.settings.candle_datasets):
             return dg.SkipReason(not_loaded(now).at_home(desk.settings.home_option).text)
         due = plan.decide(now, newest_row(desk, plan.watches))
-        return dg.RunRequest(run_key=None, partition_key=due.partition, tags=due.tags)
+        tags = symbol_range_tags(desk.settings.SYMBOLS) if plan.by_symbol else due.tags
+        return dg.RunRequest(run_key=None, partition_key=due.partition, tags=tags)
 
     return tick
 

@@ -8,6 +8,9 @@
     results/        nights: trades, curves, metrics, reports
     market.json     which loopback market this home belongs to (demo homes only)
     market.lock     held by whoever writes market data
+    pages/          pages of a backfill under way, so that one that was killed goes on where it was
+    requests.log    what was asked of the exchange in the last minutes, by every process of this home
+    alerts.log      alerts, one JSON object a line
 """
 
 import os
@@ -69,6 +72,21 @@ class Home:
     def market_file(self) -> Path:
         """The loopback market that this home was made with."""
         return self.root / "market.json"
+
+    @property
+    def pages(self) -> Path:
+        """Pages of a backfill that is under way."""
+        return self.root / "pages"
+
+    @property
+    def requests(self) -> Path:
+        """What the processes of this home have asked of the exchange in the last minutes."""
+        return self.root / "requests.log"
+
+    @property
+    def alerts(self) -> Path:
+        """The log of alerts."""
+        return self.root / "alerts.log"
 
     def prepare(self, example: str, values: Mapping[str, str | None]) -> None:
         """Create the folders, ``.env`` and ``dagster.yaml``; safe to repeat.

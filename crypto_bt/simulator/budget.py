@@ -1,6 +1,7 @@
 """Request limits as the exchange keeps them: so much in each calendar span of real time.
 
-The weight limit counts per minute; ``fundingRate`` has a limit of its own, 500 calls in five minutes.
+The weight limit counts per minute; ``fundingRate`` and ``/futures/data`` have limits of their own, 500 and
+1,000 calls in five minutes.
 """
 
 import math

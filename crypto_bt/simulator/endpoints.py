@@ -3,14 +3,25 @@
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from crypto_bt.core.market import Timeframe, to_milliseconds
 from crypto_bt.simulator.exchange_info import exchange_info
 from crypto_bt.simulator.market import Market, Window
+from crypto_bt.simulator.positioning import KEPT, PERIODS
+from crypto_bt.simulator.tickers import ticker, tickers
 
+_ALL_TICKERS: Final = 40
 FUNDING_PATH: Final = "/fapi/v1/fundingRate"
 Query = Mapping[str, str]
+
+
+class Limiter(StrEnum):
+    """Limits of calls that some endpoints have beside the weight."""
+
+    FUNDING = "fundingRate"
+    POSITIONING = "futures/data"
 
 
 class Refusal(Exception):
@@ -24,10 +35,14 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """``weight`` of a query, and the JSON text that answers it."""
+    """``weight`` of a query, and the JSON text that answers it.
+
+    ``limiter`` names the limit of its own that every call counts against, if it has one.
+    """
 
     weight: Callable[[Query], int]
     answer: Callable[[Query], str]
+    limiter: Limiter | None = None
 
 
 def endpoints(market: Market, weight_limit: int) -> dict[str, Endpoint]:
@@ -51,11 +66,51 @@ def endpoints(market: Market, weight_limit: int) -> dict[str, Endpoint]:
         "/fapi/v1/exchangeInfo": Endpoint(one, lambda query: _text(exchange_info(market, weight_limit))),
         "/fapi/v1/klines": Endpoint(candle_weight, candles),
         "/fapi/v1/markPriceKlines": Endpoint(candle_weight, mark_prices),
+        "/fapi/v1/ticker/24hr": Endpoint(
+            lambda query: 1 if "symbol" in query else _ALL_TICKERS,
+            lambda query: _text(_tickers(market, query)),
+        ),
         FUNDING_PATH: Endpoint(
             lambda query: 0,
             lambda query: _text(market.funding(_symbol(symbols, query), _window(query, 100, 1000))),
+            Limiter.FUNDING,
         ),
+        **_positioning(market, symbols),
     }
+
+
+def _positioning(market: Market, symbols: Collection[str]) -> dict[str, Endpoint]:
+    """The endpoints under /futures/data; they keep 30 days and refuse to look for older rows."""
+
+    def endpoint(rows: Callable[[str, str, Window], object]) -> Endpoint:
+        def answer(query: Query) -> str:
+            symbol = _symbol(symbols, query)
+            period = query.get("period", "")
+            if not period:
+                raise Refusal(
+                    -1102, "Mandatory parameter 'period' was not sent, was empty/null, or malformed."
+                )
+            if period not in PERIODS:
+                raise Refusal(-1130, "parameter 'period' is invalid.")
+            window = _window(query, 30, 500)
+            if window.start is not None and window.start < to_milliseconds(market.now()) - KEPT:
+                raise Refusal(-1130, "parameter 'startTime' is invalid.")
+            return _text(rows(symbol, period, window))
+
+        return Endpoint(lambda query: 0, answer, Limiter.POSITIONING)
+
+    return {
+        "/futures/data/openInterestHist": endpoint(market.positioning.open_interest),
+        "/futures/data/globalLongShortAccountRatio": endpoint(market.positioning.account_ratio),
+        "/futures/data/takerlongshortRatio": endpoint(market.positioning.taker_volume),
+    }
+
+
+def _tickers(market: Market, query: Query) -> object:
+    if "symbol" not in query:
+        return tickers(market)
+    infos = {info.symbol: info for info in market.symbols()}
+    return ticker(market, infos[_symbol(infos, query)]) or {}
 
 
 def candle_weight(query: Query) -> int:

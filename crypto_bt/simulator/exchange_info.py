@@ -44,7 +44,7 @@ def _symbol(info: SymbolInfo) -> dict[str, object]:
         "symbol": info.symbol,
         "pair": info.symbol,
         "contractType": "PERPETUAL",
-        "deliveryDate": _NO_DELIVERY,
+        "deliveryDate": _NO_DELIVERY if info.delisting is None else to_milliseconds(info.delisting),
         "onboardDate": to_milliseconds(info.onboard),
         "status": info.status,
         "maintMarginPercent": "2.5000",

@@ -81,7 +81,10 @@ _KNOWN: Final[dict[str, tuple[float, float, float, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class SyntheticListing:
-    """One symbol: ``turnover`` in quote units an hour, ``volatility`` annual, ``share`` of it common."""
+    """One symbol: ``turnover`` in quote units an hour, ``volatility`` annual, ``share`` of it common.
+
+    ``delisting`` is when trading ends, None while no end is known.
+    """
 
     symbol: str
     price: float
@@ -90,6 +93,7 @@ class SyntheticListing:
     onboard: datetime
     share: float
     funding_hours: int
+    delisting: datetime | None = None
 
     @property
     def price_decimals(self) -> int:

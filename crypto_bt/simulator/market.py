@@ -12,12 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crypto_bt.core.market import Timeframe
+
+if TYPE_CHECKING:
+    from crypto_bt.simulator.positioning import Positioning
+    from crypto_bt.simulator.series import SeriesMarket
 
 CandleRow = Sequence[int | str | None]
 FundingRow = dict[str, int | str]
@@ -27,13 +31,17 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class SymbolInfo:
-    """A perpetual as exchangeInfo describes it; decimals are of one tick and of one lot."""
+    """A perpetual as exchangeInfo describes it; decimals are of one tick and of one lot.
+
+    ``delisting`` is when it is settled for good (``deliveryDate``), None while no such date is set.
+    """
 
     symbol: str
     onboard: datetime
     price_decimals: int
     quantity_decimals: int
     status: str = "TRADING"
+    delisting: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,14 @@ class Market(Protocol):
 
     def now(self) -> datetime:
         """The exchange's clock, UTC."""
+
+    @property
+    def positioning(self) -> "Positioning":
+        """Open interest, accounts and taker volumes."""
+
+    @property
+    def series(self) -> "SeriesMarket":
+        """The series that belong to no symbol."""
 
     def symbols(self) -> Sequence[SymbolInfo]:
         """All perpetuals, in a fixed order."""

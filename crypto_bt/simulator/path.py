@@ -14,16 +14,19 @@ enough for a trend follower to win in some years, too little to win in all.
 import hashlib
 import math
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from crypto_bt.core.market import Timeframe, to_milliseconds
 from crypto_bt.simulator.listings import OPENING, SyntheticListing
 from crypto_bt.simulator.market import FloatArray, IntArray
 
 CHUNK_DAYS: Final = 364
 CHUNK_HOURS: Final = CHUNK_DAYS * 24
+_NEVER: Final = 2**62
 _REVERSION: Final = 1.5 / 365
 _TREND: Final = 0.09 / math.sqrt(24)
 _DAYTIME: Final = 1 + 0.35 * np.sin(2 * np.pi * (np.arange(24) - 8) / 24)
@@ -93,11 +96,20 @@ class CommonFactor:
 
 
 class HourlyPath:
-    """All hours of one symbol from its listing on, built as far as they are asked for."""
+    """All hours of one symbol from its listing on, built as far as they are asked for.
+
+    ``first_hour``, the hour that :meth:`through` begins with, is the first of the listing's day;
+    ``opened_hour`` is the first that is traded, both counted from OPENING. ``closing`` (ms) is the whole
+    hour in which trading ends, far away while no delisting is planned.
+    """
 
     def __init__(self, seed: int, listing: SyntheticListing, factor: CommonFactor) -> None:
         self.listing = listing
         self.first_hour = (listing.onboard - OPENING).days * 24
+        self.opened_hour = -((OPENING - listing.onboard) // timedelta(hours=1))
+        self.closing = (
+            _NEVER if listing.delisting is None else to_milliseconds(Timeframe.H1.floor(listing.delisting))
+        )
         self._seed = seed
         self._factor = factor
         self._regime = _Regime()

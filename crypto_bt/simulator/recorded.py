@@ -1,4 +1,5 @@
-"""The recorded market: real candles, mark prices and funding out of a folder of parquet files, gaps and all.
+"""The recorded market: real candles, mark prices and funding out of a folder of parquet files, gaps and all;
+positioning and series too where the folder holds them.
 
 The clock stands at the end of the last recorded day. Nothing is filled in: what the recording lacks is
 absent from an answer, or null in it.
@@ -15,6 +16,8 @@ import polars as pl
 from crypto_bt.core.errors import UsageError
 from crypto_bt.core.market import STANDARD_TIMEFRAMES, Timeframe, to_milliseconds
 from crypto_bt.simulator.market import CandleRow, FundingRow, SymbolInfo, Window, decimal_text
+from crypto_bt.simulator.recorded_positioning import RecordedPositioning
+from crypto_bt.simulator.recorded_series import RecordedSeries
 from crypto_bt.simulator.recording import (
     FILES,
     Table,
@@ -75,6 +78,8 @@ class RecordedMarket:
         funding = pl.read_parquet(folder / "funding.parquet")
         self._funding = by_symbol(funding.sort("symbol", "funding_time"), names, "funding_time")
         self._symbols = [self._describe(name) for name in names]
+        self.positioning = RecordedPositioning(folder, self._now)
+        self.series = RecordedSeries(folder)
 
     def now(self) -> datetime:
         """The end of the last recorded day; it does not move."""
@@ -85,8 +90,9 @@ class RecordedMarket:
         return self._symbols
 
     def candles(self, symbol: str, timeframe: Timeframe, window: Window) -> list[CandleRow]:
-        """See :class:`~crypto_bt.simulator.market.Market`; taker volumes were not recorded."""
-        rows = self._rows(self._candles[timeframe], symbol, window)
+        """See :class:`~crypto_bt.simulator.market.Market`; neither 15m nor taker volumes were
+        recorded."""
+        rows = self._rows(self._candles.get(timeframe, {}), symbol, window)
         span = timeframe.milliseconds - 1
         return [
             (

@@ -28,7 +28,10 @@ class Table:
 
 
 def digest(folder: Path) -> str:
-    """12 hex digits that stand for the bytes of all files together."""
+    """12 hex digits that stand for the bytes of all of :data:`FILES` together.
+
+    Files that a recording may lack do not count: a home keeps its identity when one is added.
+    """
     total = hashlib.sha256()
     for name in FILES:
         total.update(hashlib.sha256((folder / name).read_bytes()).digest())

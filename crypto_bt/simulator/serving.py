@@ -18,6 +18,7 @@ def serve(
     port: int = 0,
     weight_limit: int = WEIGHT_LIMIT,
     on_ready: Callable[[str], None] = lambda url: None,
+    latency_seconds: float = 0.0,
 ) -> None:
     """Serve until SIGTERM or SIGINT, in the main thread; ``on_ready`` gets the address once it listens."""
 
@@ -26,7 +27,9 @@ def serve(
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
-        exchange = LoopbackExchange(market, weight_limit=weight_limit, host=host, port=port)
+        exchange = LoopbackExchange(
+            market, weight_limit=weight_limit, host=host, port=port, latency_seconds=latency_seconds
+        )
         try:
             on_ready(await exchange.start())
             await stopped.wait()
@@ -43,9 +46,12 @@ def running(
     weight_limit: int = WEIGHT_LIMIT,
     faults: FaultPlan | None = None,
     clock: Callable[[], float] = time.time,
+    latency_seconds: float = 0.0,
 ) -> Iterator[LoopbackExchange]:
     """The exchange in a thread of its own, listening while the block runs; any free port."""
-    exchange = LoopbackExchange(market, weight_limit=weight_limit, faults=faults, clock=clock)
+    exchange = LoopbackExchange(
+        market, weight_limit=weight_limit, faults=faults, clock=clock, latency_seconds=latency_seconds
+    )
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="loopback-exchange", daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""Binance USD-M futures, or whatever speaks its REST: candles, mark prices, funding."""
+"""Binance USD-M futures, or whatever speaks its REST: candles, mark prices, funding, positioning."""
 
 import asyncio
 import random
@@ -6,35 +6,51 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from crypto_bt.core.candles import validate_candles, validate_mark_prices
-from crypto_bt.core.datasets import CANDLE_DATASETS
+from crypto_bt.core.datasets import CANDLE_DATASETS, POSITIONING_DATASETS
 from crypto_bt.core.errors import SourceRefused
 from crypto_bt.core.funding import validate_funding
 from crypto_bt.core.market import EPOCH, Listing
-from crypto_bt.sources.budget import Sleep
+from crypto_bt.core.positioning import (
+    validate_long_short_ratio,
+    validate_open_interest,
+    validate_taker_volume,
+)
+from crypto_bt.sources.budget import SCHEDULED_SHARE, Sleep
 from crypto_bt.sources.client import OFFICIAL_URL, TIMEOUT_SECONDS
 from crypto_bt.sources.clock_skew import check_clock_skew
-from crypto_bt.sources.estimating import estimate_plan
+from crypto_bt.sources.estimating import CallLimit, estimate_plan
 from crypto_bt.sources.exchange_info import identity_of, listings_of, weight_limit_of
 from crypto_bt.sources.fetching import fetch_each
 from crypto_bt.sources.questions import (
     ask_candles,
+    ask_positioning,
     ask_settlements,
     read_exchange_info,
     read_server_time,
+    read_tickers,
 )
-from crypto_bt.sources.session import FUNDING_SPAN, Session
+from crypto_bt.sources.session import FUNDING_SPAN, POSITIONING_SPAN, Session
 from crypto_bt.sources.source import Batch, Estimate, Failure, FetchPlan, FetchRequest, Usage
 
-SCHEDULED_SHARE: Final = 0.2
 CONCURRENCY: Final = 8
+#: Weight of the tickers of all symbols at once.
+_TICKERS_WEIGHT: Final = 40
 _CALLS: Final = {
     **dict.fromkeys(CANDLE_DATASETS, ("fapiPublicGetKlines", validate_candles)),
     "mark_price_1h": ("fapiPublicGetMarkPriceKlines", validate_mark_prices),
     "funding_rates": ("fapiPublicGetFundingRate", validate_funding),
+    "open_interest": ("fapiDataGetOpenInterestHist", validate_open_interest),
+    "long_short_ratio": ("fapiDataGetGlobalLongShortAccountRatio", validate_long_short_ratio),
+    "taker_volume": ("fapiDataGetTakerlongshortRatio", validate_taker_volume),
+}
+_ASKED_BY: Final = {
+    "funding_rates": ask_settlements,
+    **dict.fromkeys(POSITIONING_DATASETS, ask_positioning),
 }
 
 
@@ -46,6 +62,7 @@ def utc_now() -> datetime:
 class BinanceUsdm:
     """The exchange at ``base_url`` (None: the official host), asked within ``weight_share`` of its limit.
 
+    All sessions that are given the same file as ``ledger``, in whatever process, keep one budget together.
     ``check_skew`` compares the clocks; off where the exchange stands still, as a recorded one does. The
     rest are for tests: ``wall`` is this machine's clock, ``clock`` monotonic seconds, ``chance`` in [0, 1).
     """
@@ -55,6 +72,7 @@ class BinanceUsdm:
         base_url: str | None = None,
         weight_share: float = SCHEDULED_SHARE,
         *,
+        ledger: Path | None = None,
         check_skew: bool = True,
         timeout_seconds: float = TIMEOUT_SECONDS,
         sleep: Sleep = asyncio.sleep,
@@ -67,7 +85,15 @@ class BinanceUsdm:
         self._check_skew, self._wall = check_skew, wall
         self._timeout = timedelta(seconds=timeout_seconds)
         self._open_session = partial(
-            Session, self._base_url, weight_share, timeout_seconds, clock=clock, sleep=sleep, chance=chance
+            Session,
+            self._base_url,
+            weight_share,
+            timeout_seconds,
+            ledger=ledger,
+            clock=clock,
+            wall=lambda: wall().timestamp(),
+            sleep=sleep,
+            chance=chance,
         )
         self._session: Session | None = None
         self._now = EPOCH
@@ -117,6 +143,12 @@ class BinanceUsdm:
         """The USDT-margined perpetuals by symbol."""
         return dict(self._listings)
 
+    async def tickers(self) -> dict[str, float]:
+        """Turnover of the last 24 hours in quote units, by symbol; one call for all of them."""
+        return await self._opened().ask(
+            "fapiPublicGetTicker24hr", {}, read_tickers, what="The tickers", weight=_TICKERS_WEIGHT
+        )
+
     async def fetch(self, request: FetchRequest) -> Batch:
         """Rows of ``request`` that are closed; SourceRefused or SourceUnavailable when it has no answer."""
         if request.dataset not in _CALLS:
@@ -127,7 +159,7 @@ class BinanceUsdm:
         call, validate = _CALLS[request.dataset]
         listing = self._listings.get(request.symbol)
         onboard = listing.onboard if listing else None
-        ask = ask_settlements if request.dataset == "funding_rates" else ask_candles
+        ask = _ASKED_BY.get(request.dataset, ask_candles)
         rows = await ask(self._opened(), call, request, onboard, self._now)
         valid = validate(
             rows,
@@ -153,8 +185,8 @@ class BinanceUsdm:
             self._listings,
             self._now,
             weight_per_minute=session.weight.allowance,
-            funding_calls=session.funding.allowance,
-            funding_span=FUNDING_SPAN,
+            funding=CallLimit(session.funding.allowance, FUNDING_SPAN),
+            positioning=CallLimit(session.positioning.allowance, POSITIONING_SPAN),
             concurrency=CONCURRENCY,
         )
 

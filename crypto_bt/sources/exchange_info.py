@@ -1,15 +1,18 @@
 """What exchangeInfo says: the perpetuals, the request limit, and whose data this is."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from crypto_bt.core.market import SYMBOL_PATTERN, Listing, from_milliseconds
+from crypto_bt.core.market import SYMBOL_PATTERN, Listing, from_milliseconds, to_milliseconds
 from crypto_bt.sources.client import OFFICIAL_HOST
 
 #: The documented weight limit a minute, until exchangeInfo has told the true one.
 DEFAULT_LIMIT: Final = 2400
 _TIME_LIMIT: Final = 253_402_300_800_000
+#: A perpetual that nobody has delisted is delivered in the last days of 2100.
+_NEVER: Final = to_milliseconds(datetime(2100, 1, 1, tzinfo=UTC))
 
 
 def listings_of(info: Mapping[str, Any]) -> dict[str, Listing]:
@@ -29,7 +32,13 @@ def _listing(entry: object) -> Listing | None:
         return None
     if type(onboard) is not int or not 0 <= onboard < _TIME_LIMIT:
         return None
-    return Listing(symbol, from_milliseconds(onboard), status == "TRADING", status)
+    return Listing(symbol, from_milliseconds(onboard), status == "TRADING", status, _delisting(entry))
+
+
+def _delisting(entry: Mapping[str, object]) -> datetime | None:
+    """The delivery date where one is set; that of an undelisted perpetual lies in the year 2100."""
+    delivery = entry.get("deliveryDate")
+    return from_milliseconds(delivery) if type(delivery) is int and 0 < delivery < _NEVER else None
 
 
 def weight_limit_of(info: Mapping[str, Any]) -> int:

@@ -1,12 +1,13 @@
 """The questions put to the exchange, page by page, and how its answers are read."""
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from crypto_bt.core.datasets import DATASETS
 from crypto_bt.core.errors import SourceRefused
-from crypto_bt.core.market import from_milliseconds
+from crypto_bt.core.market import SYMBOL_PATTERN, Timeframe, from_milliseconds
 from crypto_bt.sources.exchange_info import listings_of
 from crypto_bt.sources.session import Session
 from crypto_bt.sources.source import FetchRequest
@@ -15,6 +16,7 @@ from crypto_bt.sources.windows import (
     candle_pages,
     candle_weight,
     next_settlement_page,
+    positioning_pages,
     settlement_page,
 )
 
@@ -50,6 +52,17 @@ async def ask_settlements(
     return rows
 
 
+async def ask_positioning(
+    session: Session, call: str, request: FetchRequest, onboard: datetime | None, now: datetime
+) -> list[object]:
+    """Raw hourly positioning rows of ``request`` at ``now``, as far back as the exchange keeps them."""
+    rows: list[object] = []
+    for page in positioning_pages(request.start, request.end, onboard, now):
+        query = {**_query(request, page), "period": Timeframe.H1.value}
+        rows += await session.ask(call, query, read_list, what=_named(request), weight=0)
+    return rows
+
+
 def read_server_time(answer: object) -> datetime | None:
     """The exchange's clock; None where the answer holds none."""
     value = answer.get("serverTime") if isinstance(answer, dict) else None
@@ -64,6 +77,31 @@ def read_exchange_info(answer: object) -> Mapping[str, Any] | None:
 def read_list(answer: object) -> list[object] | None:
     """The answer if it is a list, empty or not."""
     return answer if isinstance(answer, list) else None
+
+
+def read_tickers(answer: object) -> dict[str, float] | None:
+    """Quote volume of the last 24 hours by symbol; rows that make no sense are left out."""
+    if not isinstance(answer, list):
+        return None
+    found: dict[str, float] = {}
+    for row in answer:
+        symbol = row.get("symbol") if isinstance(row, dict) else None
+        if isinstance(symbol, str) and SYMBOL_PATTERN.match(symbol):
+            figure = _figure(row.get("quoteVolume"))
+            if figure is not None:
+                found[symbol] = figure
+    return found
+
+
+def _figure(value: object) -> float | None:
+    """A decimal text or number that is finite and not negative; None for anything else."""
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
+        return None
+    try:
+        figure = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return figure if math.isfinite(figure) and figure >= 0 else None
 
 
 def _query(request: FetchRequest, page: Page) -> dict[str, int | str]:

@@ -49,8 +49,10 @@ class Failure:
 class Usage:
     """What a source has used since its session opened.
 
-    ``requests`` counts every try; ``waited_seconds`` adds up the waits for the budget and before retries;
-    ``peak_minute_weight`` is the most weight in any sixty seconds.
+    ``requests`` counts every try, ``waits`` every wait for the budget; ``waited_seconds`` adds these up with
+    the waits before retries. ``peak_minute_weight`` is the most weight in any sixty seconds, of all processes
+    that share the ledger; ``others_minute_weight`` the most that other programs on this address were seen to
+    use in a minute of the exchange. ``ledger_trouble`` says why the ledger could not be used; else empty.
     """
 
     requests: int = 0
@@ -59,6 +61,9 @@ class Usage:
     retries: int = 0
     responses_429: int = 0
     peak_minute_weight: int = 0
+    others_minute_weight: int = 0
+    waits: int = 0
+    ledger_trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,9 @@ class MarketSource(Protocol):
 
     async def listings(self) -> dict[str, Listing]:
         """The USDT-margined perpetuals by symbol."""
+
+    async def tickers(self) -> dict[str, float]:
+        """Turnover of the last 24 hours in quote units, by symbol."""
 
     def fetch(self, request: FetchRequest) -> Awaitable[Batch]:
         """Rows of closed candles (or settlements); SourceError when they cannot be had."""

@@ -1,7 +1,7 @@
 """Which requests cover a window of time. Bounds on the wire are milliseconds, both inclusive."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from crypto_bt.core.market import Timeframe, to_milliseconds
@@ -9,6 +9,10 @@ from crypto_bt.core.market import Timeframe, to_milliseconds
 #: The most candles for a weight of 2: of all page sizes the cheapest by the candle.
 CANDLES_PER_PAGE: Final = 499
 SETTLEMENTS_PER_PAGE: Final = 1000
+HOURS_PER_PAGE: Final = 500
+#: The exchange refuses (-1130) a start of more than 30 days ago. An hour less, since it goes by its clock as
+#: the request arrives, which in a long session is well after the clock was read.
+POSITIONING_KEPT: Final = timedelta(days=30) - timedelta(hours=1)
 #: Weight of a candle request by its limit: up to so many rows, so much.
 _WEIGHTS: Final = ((99, 1), (499, 2), (1000, 5), (1500, 10))
 
@@ -63,3 +67,20 @@ def next_settlement_page(page: Page, times: list[int]) -> Page | None:
     if len(times) < page.limit or not inside or max(inside) >= page.end:
         return None
     return Page(max(inside) + 1, page.end, page.limit)
+
+
+def positioning_pages(start: datetime, end: datetime, onboard: datetime | None, now: datetime) -> list[Page]:
+    """Pages over the hourly stamps in [``start``, ``end``) that the exchange still keeps and may show.
+
+    A stamp counts from when the hour that begins at it is over. What lies before POSITIONING_KEPT is left
+    out: there may be no page at all.
+    """
+    step = Timeframe.H1.milliseconds
+    since = max(start, now - POSITIONING_KEPT)
+    since = since if onboard is None else max(since, Timeframe.H1.floor(onboard))
+    first = -(-to_milliseconds(since) // step) * step
+    until = min(-(-to_milliseconds(end) // step) * step, to_milliseconds(Timeframe.H1.floor(now)))
+    return [
+        Page(stamp, min(stamp + (HOURS_PER_PAGE - 1) * step, until - step), HOURS_PER_PAGE)
+        for stamp in range(first, until, HOURS_PER_PAGE * step)
+    ]

@@ -8,6 +8,7 @@ from crypto_bt.commands.options import parse_datasets, parse_days, parse_symbols
 from crypto_bt.core.errors import UsageError
 
 NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
+KEPT = ("candles_1h", "candles_4h", "candles_1d")
 UNIVERSE = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 
 
@@ -50,7 +51,12 @@ def test_parse_symbols_unknown_ones_are_refused(text: str) -> None:
 
 
 def test_parse_datasets_takes_timeframes_and_feeds() -> None:
-    assert parse_datasets("1d,1h,funding_rates") == ["candles_1d", "candles_1h", "funding_rates"]
-    assert parse_datasets(None)[:3] == ["candles_1h", "candles_4h", "candles_1d"]
+    asked = parse_datasets("1d,1h,funding_rates,candles_1h", KEPT)
+    assert asked == ["candles_1d", "candles_1h", "funding_rates"]
+    assert parse_datasets(None, KEPT)[:3] == list(KEPT)
+    assert {"open_interest", "macro_series", "market_regime"} < set(parse_datasets(None, KEPT))
     with pytest.raises(UsageError, match="Unknown timeframes: 5m"):
-        parse_datasets("1h,5m")
+        parse_datasets("1h,5m", KEPT)
+    with pytest.raises(UsageError, match="Set TIMEFRAMES=15m,1h,4h,1d"):
+        parse_datasets("15m", KEPT)
+    assert parse_datasets("15m", ("candles_15m", *KEPT)) == ["candles_15m"]

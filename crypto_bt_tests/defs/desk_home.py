@@ -8,7 +8,7 @@ from pathlib import Path
 
 from crypto_bt.core.market import EPOCH
 from crypto_bt.defs.execute import JobOutcome, run_job
-from crypto_bt.defs.partitions import range_tags
+from crypto_bt.defs.partitions import range_tags, symbol_range_tags
 from crypto_bt.defs.resources import Desk
 from crypto_bt.runtime.home import Home
 from crypto_bt.settings import load_settings, render_example
@@ -42,6 +42,10 @@ class DeskHome:
         midnight = self.clock.now - (self.clock.now - EPOCH) % timedelta(days=1)
         start, end = midnight - timedelta(days=days - 1), midnight + timedelta(days=1)
         return run_job("data_update", self.desk, tags=range_tags(start, end), assets=assets, config=config)
+
+    def all_symbols(self) -> dict[str, str]:
+        """Run tags of data_validation: every symbol's partition of data_quality."""
+        return symbol_range_tags(self.desk.settings.SYMBOLS)
 
     def night(self, day: str) -> JobOutcome:
         """Run nightly_backtest for ``day``."""

@@ -83,7 +83,7 @@ def test_night_on_data_that_turned_stale_is_blocked_and_says_why(home: DeskHome)
     home.clock.now = datetime(2026, 3, 11, 0, 30, tzinfo=UTC)
     assert home.update().success
     home.clock.now = datetime(2026, 3, 11, 1, 0, tzinfo=UTC)
-    validation = run_job("data_validation", home.desk)
+    validation = run_job("data_validation", home.desk, tags=home.all_symbols())
     assert validation.success
     assert all(check.passed for check in validation.checks)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from crypto_bt.core.market import Timeframe
 from crypto_bt.core.wholeness import find_gaps
 from crypto_bt.defs.execute import run_job
-from crypto_bt.defs.partitions import range_tags
+from crypto_bt.defs.partitions import range_tags, symbol_range_tags
 from crypto_bt.defs.resources import Desk
 from crypto_bt.runtime.home import Home
 from crypto_bt.settings import load_settings, render_example
@@ -28,7 +28,7 @@ def test_recorded_gap_shows_up_in_coverage_and_continuity(tmp_path: Path) -> Non
         assert update.success, update.why
         [gap] = find_gaps(desk.store.read("candles_1h"), Timeframe.H1)
         assert (gap.symbol, gap.missing) == ("1000PEPEUSDT", 5529)
-        validation = run_job("data_validation", desk)
+        validation = run_job("data_validation", desk, tags=symbol_range_tags(desk.settings.SYMBOLS))
     found = {check.name: check for check in validation.checks if check.asset == "candles_1h"}
     assert not found["coverage"].passed
     assert "1 of 2 symbols are whole" in found["coverage"].text

@@ -6,12 +6,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from crypto_bt.core.datasets import CANDLE_DATASETS
+from crypto_bt.core.market import STANDARD_TIMEFRAMES
 from crypto_bt.defs import schedules
+from crypto_bt.defs.asset_specs import DESCRIPTIONS
 from crypto_bt.defs.build import build_definitions
 from crypto_bt.defs.checks import ON_EVERY_TIMEFRAME
 from crypto_bt.defs.execute import open_instance
-from crypto_bt.defs.market_assets import MARKET_ASSETS
 from crypto_bt.defs.partitions import RANGE_END, RANGE_START
 from crypto_bt.defs.resources import Desk
 from crypto_bt.runtime.home import Home
@@ -19,8 +19,10 @@ from crypto_bt.settings import load_settings, render_example
 from crypto_bt_tests.frames import candle_frame
 
 NOW = datetime(2026, 3, 4, 2, 5, tzinfo=UTC)
+GROUPS = ("candles", "market", "sentiment", "macro", "features", "backtest", "operations")
 EXPECTED = {
     "data_update": "30 0 * * *",
+    "sentiment_macro_update": "0 2 * * *",
     "intraday_update": "5 */2 * * *",
     "data_validation": "0 1 * * *",
     "nightly_backtest": "30 23 * * *",
@@ -67,21 +69,25 @@ def test_schedules_of_a_recorded_home_load_switched_off_and_say_why() -> None:
 
 def test_definitions_of_an_empty_home_are_loadable_and_whole(desk: Desk) -> None:
     definitions = build_definitions(desk)
-    dg.Definitions.validate_loadable(definitions)
-    repository = definitions.get_repository_def()
+    with open_instance(desk.home):
+        dg.Definitions.validate_loadable(definitions)
+        repository = definitions.get_repository_def()
     assets = {key.to_user_string() for key in repository.asset_graph.get_all_asset_keys()}
-    assert assets == {*MARKET_ASSETS, "nightly_backtest", "scorecard"}
+    assert assets == {*DESCRIPTIONS, "nightly_backtest", "scorecard", "data_quality"} - {"candles_15m"}
     checks = {(key.asset_key.to_user_string(), key.name) for key in repository.asset_graph.asset_check_keys}
     promised = {"data_age", "coverage", "continuity", "ohlc_sanity", "quarantine", "revisions"}
     assert promised <= set(ON_EVERY_TIMEFRAME)
-    expected = {(name, check) for name in CANDLE_DATASETS for check in ON_EVERY_TIMEFRAME}
-    assert checks == expected | {("candles_4h", "timeframe_consistency")}
+    expected = {(f"candles_{t}", check) for t in STANDARD_TIMEFRAMES for check in ON_EVERY_TIMEFRAME}
+    expected |= {("candles_4h", "timeframe_consistency"), ("candles_1d", "timeframe_consistency")}
+    assert expected <= checks
+    unchecked = assets - {asset for asset, _ in checks}
+    assert unchecked == {"nightly_backtest", "scorecard"}
     assert {job.name for job in repository.get_all_jobs()} >= set(EXPECTED)
     for key in repository.asset_graph.get_all_asset_keys():
         node = repository.asset_graph.get(key)
         assert node.description, key
         assert node.owners, key
-        assert node.group_name in ("candles", "market", "backtest"), key
+        assert node.group_name in GROUPS, key
         assert node.freshness_policy is not None, key
 
 
@@ -119,6 +125,32 @@ def test_intraday_update_after_a_pause_asks_for_every_day_since(desk: Desk) -> N
     assert isinstance(asked, dg.RunRequest)
     assert asked.partition_key is None
     assert (asked.tags[RANGE_START], asked.tags[RANGE_END]) == ("2026-03-01", "2026-03-04")
+
+
+def test_sentiment_macro_update_at_first_asks_as_far_back_as_the_exchange_keeps(desk: Desk) -> None:
+    store_one_candle(desk, NOW)
+    asked = tick("sentiment_macro_update", desk)
+    assert isinstance(asked, dg.RunRequest)
+    assert (asked.tags[RANGE_START], asked.tags[RANGE_END]) == ("2026-02-03", "2026-03-03")
+
+
+def test_data_validation_asks_for_every_symbol(desk: Desk) -> None:
+    store_one_candle(desk, NOW)
+    asked = tick("data_validation", desk)
+    assert isinstance(asked, dg.RunRequest)
+    assert (asked.tags[RANGE_START], asked.tags[RANGE_END]) == ("BTCUSDT", "XMRUSDT")
+
+
+def test_home_that_keeps_15m_has_their_asset_and_checks(tmp_path: Path) -> None:
+    Home(tmp_path).prepare(render_example(), {"TIMEFRAMES": "15m,1h,4h,1d"})
+    desk = Desk.open(load_settings(tmp_path))
+    with open_instance(desk.home):
+        repository = build_definitions(desk).get_repository_def()
+    graph = repository.asset_graph
+    assert graph.has(dg.AssetKey("candles_15m"))
+    checks = {(key.asset_key.to_user_string(), key.name) for key in graph.asset_check_keys}
+    assert {("candles_15m", name) for name in ON_EVERY_TIMEFRAME} <= checks
+    assert ("candles_1h", "timeframe_consistency") in checks
 
 
 def test_nightly_backtest_asks_for_the_night_of_its_day(desk: Desk) -> None:

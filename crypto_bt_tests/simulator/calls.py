@@ -13,26 +13,32 @@ NOW = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
 SYMBOLS = ("BTCUSDT", "SUIUSDT", "XMRUSDT", "NEWCOINUSDT")
 
 
-def market_at(now: datetime = NOW, seed: int = 7, symbols: tuple[str, ...] = SYMBOLS) -> SyntheticMarket:
-    return SyntheticMarket(seed, symbols, lambda: now)
+def market_at(
+    now: datetime = NOW, seed: int = 7, symbols: tuple[str, ...] = SYMBOLS, **listing: object
+) -> SyntheticMarket:
+    return SyntheticMarket(seed, symbols, lambda: now, **listing)
 
 
 class Answer(NamedTuple):
     status: int
     headers: dict[str, str]
-    text: str
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
 
     @property
     def json(self):
         return json.loads(self.text)
 
 
-def get(url: str, path: str, **query: object) -> Answer:
+def get(url: str, path: str, timeout: float = 10, **query: object) -> Answer:
     """One GET; an HTTP error is an answer, a broken connection raises."""
     address = f"{url}{path}?{urlencode(query)}"
     try:
-        with urllib.request.urlopen(address, timeout=10) as response:
-            return Answer(response.status, dict(response.headers), response.read().decode())
+        with urllib.request.urlopen(address, timeout=timeout) as response:
+            return Answer(response.status, dict(response.headers), response.read())
     except urllib.error.HTTPError as error:
         with error:
-            return Answer(error.code, dict(error.headers), error.read().decode())
+            return Answer(error.code, dict(error.headers), error.read())

@@ -8,9 +8,10 @@ import polars as pl
 import pytest
 
 from crypto_bt.core.errors import UsageError
-from crypto_bt.core.market import Timeframe, to_milliseconds
+from crypto_bt.core.market import STANDARD_TIMEFRAMES, Timeframe, to_milliseconds
 from crypto_bt.simulator.market import Window
 from crypto_bt.simulator.recorded import RecordedMarket
+from crypto_bt.simulator.recorded_series import SERIES_FILE
 from crypto_bt.simulator.recording import FILES
 from crypto_bt_tests.recorded import RECORDED, needs_recorded
 
@@ -26,7 +27,7 @@ def market():
 def write_recording(folder, hours_by_symbol):
     """A small recording that ends on 2025-11-30, with the given hours missing from each symbol's 1h."""
     start = END - timedelta(days=2)
-    for timeframe in Timeframe:
+    for timeframe in STANDARD_TIMEFRAMES:
         rows = [
             {"symbol": symbol, "open_time": start + number * timeframe.delta, "close": 1.25e-7}
             for symbol, missing in hours_by_symbol.items()
@@ -109,6 +110,24 @@ def test_recorded_market_identity_follows_the_bytes(tmp_path):
     assert len(before) == len("recorded:") + 12
 
 
+def test_recorded_market_identity_does_not_count_files_that_may_be_missing(tmp_path):
+    write_recording(tmp_path, {"AUSDT": set()})
+    before = RecordedMarket(tmp_path, days=1).source
+    pl.DataFrame({"series": ["vix"], "date": [END.date()], "value": [20.0]}).write_parquet(
+        tmp_path / SERIES_FILE
+    )
+
+    assert RecordedMarket(tmp_path, days=1).source == before
+
+
+def test_recorded_market_has_no_quarters(tmp_path):
+    write_recording(tmp_path, {"AUSDT": set()})
+    market = RecordedMarket(tmp_path, days=1)
+
+    assert market.candles("AUSDT", Timeframe.M15, ALL) == []
+    assert market.mark_prices("AUSDT", Timeframe.M15, ALL) == []
+
+
 def test_recorded_market_longer_than_the_recording_is_refused(tmp_path):
     write_recording(tmp_path, {"AUSDT": set()})
     with pytest.raises(UsageError, match="ask for at most"):
@@ -124,7 +143,7 @@ def test_recorded_market_has_the_symbols_of_all_timeframes(market):
 
 
 @needs_recorded
-@pytest.mark.parametrize("timeframe", list(Timeframe))
+@pytest.mark.parametrize("timeframe", STANDARD_TIMEFRAMES)
 def test_recorded_market_rows_equal_the_files(market, timeframe):
     frame = pl.read_parquet(RECORDED / f"{timeframe.dataset}.parquet")
     names = random.Random(3).sample([info.symbol for info in market.symbols()], 5)

@@ -14,6 +14,7 @@ import pytest
 from crypto_bt.core.errors import UsageError
 from crypto_bt.core.market import from_milliseconds, to_milliseconds
 from crypto_bt.simulator.endpoints import candle_weight
+from crypto_bt.simulator.faults import Fault, FaultKind, FaultPlan
 from crypto_bt.simulator.server import LoopbackExchange
 from crypto_bt.simulator.serving import running
 from crypto_bt_tests.recorded import RECORDED, needs_recorded
@@ -185,6 +186,24 @@ def test_server_limits_funding_calls_to_500_in_five_minutes():
         assert refused.headers["Retry-After"] == "300"
 
 
+def test_server_latency_holds_back_every_answer():
+    with running(market_at(), latency_seconds=60) as exchange:
+        for path in ("/fapi/v1/ping", "/fng/"):
+            with pytest.raises(TimeoutError):
+                get(exchange.url, path, timeout=0.2)
+        assert exchange.requests == {"/fapi/v1/ping": 1, "/fng/": 1}
+
+
+@pytest.mark.parametrize("kind", [FaultKind.OVERLOADED, FaultKind.EMPTY, FaultKind.MALFORMED])
+def test_server_shows_faults_of_other_hosts_without_a_weight(kind):
+    plan = FaultPlan([Fault("/fng/", 1, kind)])
+    with running(market_at(), faults=plan) as exchange:
+        spoiled, healthy = get(exchange.url, "/fng/"), get(exchange.url, "/fng/")
+
+    assert (len(plan.fired), spoiled.text != healthy.text) == (1, True)
+    assert "X-MBX-USED-WEIGHT-1M" not in spoiled.headers
+
+
 def test_server_port_taken_is_one_clear_sentence():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -215,6 +234,17 @@ def test_serve_stops_cleanly_on_a_signal(number):
         _, errors = process.communicate(timeout=10)
 
     assert (process.returncode, errors) == (0, "")
+
+
+def test_simulate_command_hands_on_its_latency():
+    command = [sys.executable, "-m", "crypto_bt", "simulate", "--symbols", "1", "--port", "0", "--json"]
+    with subprocess.Popen([*command, "--latency-ms", "60000"], stdout=subprocess.PIPE, text=True) as process:
+        url = json.loads(process.stdout.readline())["url"]
+        with pytest.raises(TimeoutError):
+            get(url, "/fapi/v1/ping", timeout=0.2)
+        process.terminate()
+
+    assert process.returncode == 0
 
 
 def test_ccxt_loads_the_markets_and_reads_candles(exchange):

@@ -1,8 +1,12 @@
 """The synthetic market's rows: a pure function of seed, symbol and time."""
 
+import hashlib
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +20,20 @@ LATE = market_at(datetime(2026, 11, 1, tzinfo=UTC))
 MOMENTS = st.integers(0, 330 * 86_400_000).map(
     lambda passed: datetime(2025, 12, 1, tzinfo=UTC) + timedelta(milliseconds=passed)
 )
+
+
+#: Homes keep what a seed gave them: a later version must give the same again.
+PINNED = [
+    ("candles", Timeframe.M15, "39dbed55f2cdd0ce"),
+    ("candles", Timeframe.H1, "d43bb36b7a67a5e9"),
+    ("candles", Timeframe.H4, "bbf36cd43c85a35a"),
+    ("candles", Timeframe.D1, "9a6474ee0e545be4"),
+    ("mark_prices", Timeframe.M15, "99cceef580ca819d"),
+    ("mark_prices", Timeframe.H1, "d1f9d8f5c3f12011"),
+    ("mark_prices", Timeframe.H4, "846d282f12920e53"),
+    ("mark_prices", Timeframe.D1, "f300f9feb007d55f"),
+    ("funding", None, "39fb733534513abc"),
+]
 
 
 def everything(start=None, end=None):
@@ -78,6 +96,34 @@ def test_long_candles_equal_their_hours_to_the_last_digit(now, symbol, timeframe
             assert Decimal(row[column]) == sum(Decimal(hour[column]) for hour in hours), column
 
 
+@settings(max_examples=40, deadline=None)
+@given(now=MOMENTS, symbol=st.sampled_from(SYMBOLS), back=st.integers(1, 40_000), mark=st.booleans())
+def test_quarters_add_up_to_their_hour_to_the_last_digit(now, symbol, back, mark):
+    market = market_at(now)
+    ask = market.mark_prices if mark else market.candles
+    hour = to_milliseconds(Timeframe.H1.floor(now)) - back * HOUR
+    for row in ask(symbol, Timeframe.H1, Window(hour, hour, 1)):
+        quarters = ask(symbol, Timeframe.M15, everything(row[0], row[6]))
+        assert [quarter[0] - row[0] for quarter in quarters] == [0, 900_000, 1_800_000, 2_700_000]
+        assert [quarter[6] + 1 - quarter[0] for quarter in quarters] == [900_000] * 4
+        assert (row[1], row[4]) == (quarters[0][1], quarters[-1][4])
+        assert Decimal(row[2]) == max(Decimal(quarter[2]) for quarter in quarters)
+        assert Decimal(row[3]) == min(Decimal(quarter[3]) for quarter in quarters)
+        for column in (5, 7, 8, 9, 10):
+            assert Decimal(row[column]) == sum(Decimal(quarter[column]) for quarter in quarters), column
+
+
+@pytest.mark.parametrize(("what", "timeframe", "digest"), PINNED)
+def test_figures_of_a_seed_never_change(what, timeframe, digest):
+    market, total = market_at(), hashlib.sha256()
+    for symbol in SYMBOLS:
+        last = Window(None, None, 3000)
+        ask = getattr(market, what)
+        total.update(json.dumps(ask(symbol, timeframe, last) if timeframe else ask(symbol, last)).encode())
+
+    assert total.hexdigest()[:16] == digest
+
+
 def test_candles_latest_without_start_and_first_with_one():
     market = market_at()
     latest = market.candles("BTCUSDT", Timeframe.H1, Window(None, None, 3))
@@ -92,14 +138,31 @@ def test_candles_latest_without_start_and_first_with_one():
     assert first[0][0] == to_milliseconds(listing_of("BTCUSDT").onboard)
 
 
-def test_candles_have_plausible_parts():
+@pytest.mark.parametrize("timeframe", [Timeframe.M15, Timeframe.H1])
+def test_candles_have_plausible_parts(timeframe):
     for symbol in SYMBOLS:
-        for row in LATE.candles(symbol, Timeframe.H1, Window(None, None, 1000)):
+        for row in LATE.candles(symbol, timeframe, Window(None, None, 4000)):
             opened, high, low, close, volume, quote = (float(row[column]) for column in (1, 2, 3, 4, 5, 7))
             assert low <= min(opened, close) <= max(opened, close) <= high
             assert 0 < float(row[9]) < volume
             assert low * volume * 0.99 - 1 <= quote <= high * volume * 1.01 + 1
             assert row[8] >= 1
+
+
+def test_quarters_trade_within_their_range_and_neither_trend_nor_revert():
+    for symbol in SYMBOLS[:2]:
+        rows = LATE.candles(symbol, Timeframe.M15, Window(None, None, 35_000))
+        opened, high, low, close, volume, quote = np.array(
+            [[float(row[column]) for column in (1, 2, 3, 4, 5, 7)] for row in rows]
+        ).T
+        returns = np.diff(np.log(close))
+        hourly = np.diff(np.log(close[3::4]))
+
+        assert (low * volume * 0.9999 <= quote).all()
+        assert (quote <= high * volume * 1.0001).all()
+        assert np.array_equal(opened[1:4], close[:3])
+        assert abs(np.corrcoef(returns[1:], returns[:-1])[0, 1]) < 0.03
+        assert 0.9 < returns.std() * 2 / hourly.std() < 1.1
 
 
 def test_candles_before_the_listing_do_not_exist():

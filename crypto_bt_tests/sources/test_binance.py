@@ -46,12 +46,12 @@ def test_fetch_all_many_symbols_and_datasets_equals_the_market():
         outcome = fetch_all(source_of(exchange, FakeTime()), requests)
 
         used = exchange.weight.peak
-        assert sum(exchange.requests.values()) == outcome.usage.requests == 2 + 12 + 4
+        assert sum(exchange.requests.values()) == outcome.usage.requests == 2 + 4 * (6 + 2 + 1 + 1)
         assert exchange.responses_429 == outcome.usage.responses_429 == 0
 
     assert used == outcome.usage.weight == outcome.usage.peak_minute_weight
     by_key = {(batch.dataset, batch.symbol): batch for batch in outcome.batches}
-    assert len(by_key) == 12
+    assert len(by_key) == 16
     for request in requests:
         timeframe = DATASETS[request.dataset].timeframe
         batch = by_key[request.dataset, request.symbol]

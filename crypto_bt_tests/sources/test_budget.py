@@ -7,14 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto_bt.sources.budget import RollingBudget, seconds_until_room
+from crypto_bt.sources.account import Account, seconds_until_room
+from crypto_bt.sources.books import Books
+from crypto_bt.sources.budget import RollingBudget
 from crypto_bt_tests.sources.fake_time import FakeTime, run_in_no_time
 
 costs = st.lists(st.tuples(st.floats(0, 59), st.integers(1, 10)), max_size=20).map(sorted)
 
 
-def budget(limit=100, share=1.0, *, time):
-    return RollingBudget(limit, share, 60, clock=time.clock, sleep=time.sleep)
+def budget(limit=100, share=1.0, *, time, **options):
+    return RollingBudget(limit, share, 60, clock=time.clock, sleep=time.sleep, **options)
 
 
 async def spend(budget, cost, seconds=0.0):
@@ -107,43 +109,82 @@ def test_budget_request_dearer_than_the_allowance_goes_alone():
 
 def test_budget_pause_holds_every_request_even_free_ones():
     time = FakeTime()
-    paused = budget(time=time)
-    paused.pause(33)
+    books = Books(time.clock)
+    paused = budget(time=time, books=books)
+    books.pause(33)
 
     asyncio.run(spend(paused, 0))
 
     assert time.sleeps == [33]
 
 
-def test_budget_leaves_to_others_what_they_use():
+async def ask(budget, cost, used=None, seconds=0.0):
+    """A request whose answer tells ``used`` weight."""
+    async with budget.spend(cost) as reservation:
+        await asyncio.sleep(seconds)
+        reservation.used = used
+
+
+def test_budget_until_others_are_known_keeps_to_the_scheduled_share():
     time = FakeTime()
-    shared = budget(100, 0.5, time=time)
+    shy = budget(100, time=time, beside_others=True)
 
     async def scenario():
-        await spend(shared, 10)
-        shared.observe(95)
-        await spend(shared, 5)
+        for used in range(5, 26, 5):
+            await ask(shy, 5, used)
+
+    asyncio.run(scenario())
+
+    assert time.sleeps == [1.0] * 5, "20 at once, and the rest once five seconds were watched"
+    assert shy.waits == 1
+
+
+def test_budget_alone_on_the_address_may_use_all_of_it():
+    time = FakeTime()
+    alone = budget(100, time=time, beside_others=True)
+
+    async def scenario():
+        for used in range(5, 101, 5):
+            await ask(alone, 5, used)
+
+    asyncio.run(scenario())
+
+    assert (alone.peak, sum(time.sleeps)) == (100, 5)
+
+
+def test_budget_leaves_to_others_what_they_use_and_headroom():
+    time = FakeTime()
+    shared = budget(100, time=time, beside_others=True)
+
+    async def scenario():
+        await ask(shared, 1, 61)
+        time.seconds += 60
+        # A new minute of the exchange: the counter has fallen, and the others have used 60 in the last.
+        await ask(shared, 1, 1)
+        time.seconds += 5
+        for used in range(2, 36):
+            await ask(shared, 1, used)
         assert time.sleeps == []
-        await spend(shared, 5)
+        await ask(shared, 1, 36)
 
     asyncio.run(scenario())
 
-    assert len(time.sleeps) == 1
-    assert time.sleeps[0] == pytest.approx(60.05)
+    assert shared.peak == 95 - 60
+    assert sum(time.sleeps) > 50
 
 
-def test_budget_own_use_in_the_header_does_not_hold_it_up():
+def test_budget_beside_others_who_take_everything_asks_again_once_that_is_not_believed_any_more():
     time = FakeTime()
-    alone = budget(100, time=time)
+    squeezed = budget(100, time=time, beside_others=True)
 
     async def scenario():
-        for used in range(10, 101, 10):
-            async with alone.spend(10):
-                alone.observe(used)
+        await ask(squeezed, 1, 100)
+        await ask(squeezed, 1, 1)
 
     asyncio.run(scenario())
 
-    assert time.sleeps == []
+    assert 100 < sum(time.sleeps) < 200
+    assert squeezed.waits == 1
 
 
 def test_budget_of_a_cancelled_request_is_still_counted():
@@ -160,3 +201,29 @@ def test_budget_of_a_cancelled_request_is_still_counted():
     asyncio.run(scenario())
 
     assert time.sleeps == [pytest.approx(60.05)]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("rak"), st.integers(0, 4), st.integers(1, 9), st.floats(0, 20))),
+    st.floats(10, 60),
+)
+def test_account_counts_each_request_from_when_it_is_asked_to_a_span_after_its_answer(events, grace):
+    account, now, asked, spent = Account(), 0.0, {}, []
+    for what, name, cost, passed in events:
+        now += passed
+        if what == "r" and name not in asked:
+            account.reserve(str(name), cost, now, grace)
+            asked[name] = now, cost
+        elif what == "a" and name in asked:
+            at, cost = asked[name]
+            known = account.answer(str(name), now)
+            spent.append((min(now, at + grace) if known is None else now, cost))
+            del asked[name]
+
+        # What was not answered in time counts as answered when its time was over.
+        expected = sum(cost for at, cost in asked.values() if at + grace + 60 > now)
+        expected += sum(cost for at, cost in spent if at + 60 > now)
+        assert account.used(now, 60) >= expected
+        assert account.used(now, 60) <= sum(cost for _, cost in [*asked.values(), *spent])
+
+    assert account.used(now + grace + 61, 60) == 0

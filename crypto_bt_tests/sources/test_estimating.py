@@ -4,24 +4,33 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from crypto_bt.core.datasets import CANDLE_DATASETS
-from crypto_bt.core.market import Listing
+from crypto_bt.core.datasets import POSITIONING_DATASETS
+from crypto_bt.core.market import STANDARD_TIMEFRAMES, Listing
 from crypto_bt.sources import FetchPlan
-from crypto_bt.sources.estimating import estimate_plan
+from crypto_bt.sources.estimating import CallLimit, estimate_plan
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 SYMBOLS = tuple(f"S{number}USDT" for number in range(60))
 
 
-def cost(days, datasets=CANDLE_DATASETS, allowance=2400, **listing):
+STANDARD = tuple(timeframe.dataset for timeframe in STANDARD_TIMEFRAMES)
+
+
+def cost(days, datasets=STANDARD, allowance=2400, **listing):
     listings = {
         name: Listing(name, listing.get("onboard", LONG_AGO), listing.get("tradable", True), "TRADING")
         for name in SYMBOLS
     }
     plan = FetchPlan(tuple(datasets), SYMBOLS, NOW - timedelta(days=days), NOW)
     return estimate_plan(
-        plan, listings, NOW, weight_per_minute=allowance, funding_calls=500, funding_span=300, concurrency=8
+        plan,
+        listings,
+        NOW,
+        weight_per_minute=allowance,
+        funding=CallLimit(500, 300),
+        positioning=CallLimit(200, 300),
+        concurrency=8,
     )
 
 
@@ -48,3 +57,11 @@ def test_estimate_plan_funding_has_calls_and_no_weight():
 
     assert (estimate.requests, estimate.weight) == (2 + 60 * 3, 2)
     assert cost(365 * 4, datasets=["funding_rates"]).seconds == 300
+
+
+@pytest.mark.parametrize(("days", "pages"), [(1, 1), (30, 2), (365, 2)])
+def test_estimate_plan_positioning_has_calls_of_its_own_and_thirty_days_at_most(days, pages):
+    estimate = cost(days, datasets=POSITIONING_DATASETS)
+
+    assert (estimate.requests, estimate.weight) == (2 + 60 * 3 * pages, 2)
+    assert (estimate.seconds >= 300) == (180 * pages > 200)

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crypto_bt.core.market import Timeframe, from_milliseconds, to_milliseconds
+from crypto_bt.core.market import STANDARD_TIMEFRAMES, Timeframe, from_milliseconds, to_milliseconds
 from crypto_bt.sources.windows import (
     Page,
     candle_pages,
     candle_weight,
     next_settlement_page,
+    positioning_pages,
     settlement_page,
 )
 
@@ -25,7 +26,7 @@ def test_candle_pages_of_a_year_are_as_cheap_as_can_be():
     end = datetime(2026, 1, 1, tzinfo=UTC)
     pages = [
         page
-        for timeframe in Timeframe
+        for timeframe in STANDARD_TIMEFRAMES
         for page in candle_pages(timeframe, end - timedelta(days=365), end, None, NOW)
     ]
 
@@ -94,3 +95,47 @@ def test_next_settlement_page_always_moves_on(start, times):
     following = next_settlement_page(page, times)
 
     assert following is None or page.start < following.start <= page.end
+
+
+def test_positioning_pages_end_with_the_last_hour_that_is_over():
+    (page,) = positioning_pages(NOW - timedelta(hours=3), NOW + timedelta(days=1), None, NOW)
+
+    stamps = [from_milliseconds(time).hour for time in (page.start, page.end)]
+    assert (stamps, page.limit) == ([13, 14], 500)
+
+
+def test_positioning_pages_never_ask_for_what_is_refused_an_hour_later():
+    pages = positioning_pages(NOW - timedelta(days=400), NOW, None, NOW)
+
+    oldest = from_milliseconds(pages[0].start)
+    assert NOW + timedelta(hours=1) - oldest <= timedelta(days=30) < NOW + timedelta(hours=2) - oldest
+    assert len(pages) == 2
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "onboard"),
+    [
+        (NOW - timedelta(days=400), NOW - timedelta(days=30), None),
+        (NOW, NOW + timedelta(days=1), None),
+        (NOW - timedelta(days=1), NOW, NOW),
+    ],
+)
+def test_positioning_pages_of_what_is_gone_or_to_come_are_none(start, end, onboard):
+    assert positioning_pages(start, end, onboard, NOW) == []
+
+
+@settings(deadline=None)
+@given(moments, moments, st.none() | moments, moments)
+def test_positioning_pages_cover_each_hour_that_is_kept_once(start, end, onboard, now):
+    kept = max(start, now - timedelta(days=30) + timedelta(hours=1))
+    listed = kept if onboard is None else max(kept, Timeframe.H1.floor(onboard))
+    expected = [
+        time
+        for time in range(FIRST, LAST, HOUR)
+        if to_milliseconds(listed) <= time < to_milliseconds(end) and time + HOUR <= to_milliseconds(now)
+    ]
+
+    pages = positioning_pages(start, end, onboard, now)
+
+    assert [time for page in pages for time in range(page.start, page.end + 1, HOUR)] == expected
+    assert all(len(range(page.start, page.end + 1, HOUR)) <= page.limit == 500 for page in pages)

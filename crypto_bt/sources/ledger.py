@@ -1,0 +1,233 @@
+"""The file in which the processes of one home tell each other what they ask of the exchange.
+
+One line each for a request that is reserved, its answer, a pause that the exchange has asked for, and a
+session that has to wait. A line that cannot be read is ignored. Nothing here stops an update: without the
+file a process is left to its own budget, and says so.
+"""
+
+import logging
+import math
+import os
+import stat
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+RESERVED: Final = "reserved"
+ANSWERED: Final = "answered"
+PAUSED: Final = "paused"
+WAITING: Final = "waiting"
+#: Seconds after which no line matters any more: the longest span of a limit, a timeout, and a margin.
+KEPT_SECONDS: Final = 420.0
+#: A file above this size is looked at for lines that have become old.
+_LARGE: Final = 256 * 1024
+#: A holder of the lock keeps it for some microseconds, unless it was stopped or has no processor.
+_PATIENCE_SECONDS: Final = 2.0
+_TRY_AGAIN_SECONDS: Final = 60.0
+_LONGEST_LINE: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line: at ``wall`` (seconds since 1970, by the writer's clock) something happened to ``id``.
+
+    ``figure`` is the cost of a reservation, the used weight that an answer told (-1: none), the seconds of a
+    pause, the allowance of who waits. ``grace`` is how many seconds a reserved request may take.
+    """
+
+    what: str
+    id: str
+    wall: float
+    kind: str
+    figure: float
+    grace: float = 0.0
+
+    def line(self) -> bytes:
+        """The entry as it is written."""
+        text = f"{self.what} {self.id} {self.wall:.6f} {self.kind} {self.figure:g} {self.grace:g}\n"
+        return text.encode()
+
+    def age(self, wall: float) -> float:
+        """Seconds since; below 0 where the writer's clock was ahead."""
+        return wall - self.wall
+
+    def alive(self, wall: float) -> bool:
+        """Whether it may still matter. A clock that was set back makes old lines look new, for so long."""
+        length = self.figure if self.what == PAUSED else 0.0
+        return -KEPT_SECONDS <= self.age(wall) <= max(KEPT_SECONDS, length)
+
+
+def parse(line: bytes) -> Entry | None:
+    """The entry that ``line`` holds; None for anything else."""
+    try:
+        what, identity, wall, kind, figure, grace = line.decode("ascii").split()
+        entry = Entry(what, identity, float(wall), kind, float(figure), float(grace))
+    except ValueError:
+        return None
+    numbers = (entry.wall, entry.figure, entry.grace)
+    sane = all(math.isfinite(number) and -1 <= number < 1e12 for number in numbers)
+    return entry if sane and what in (RESERVED, ANSWERED, PAUSED, WAITING) else None
+
+
+class Ledger:
+    """The file at ``path``, as one session sees it; ``wall`` gives seconds since 1970.
+
+    Whoever writes holds the file's lock from :meth:`begin` to :meth:`end` and has then read what all others
+    have written. The system takes the lock from a process that dies. ``trouble`` says why the file cannot
+    be used, empty while it can.
+    """
+
+    def __init__(self, path: Path, wall: Callable[[], float]) -> None:
+        self.trouble = ""
+        self._path, self._wall = path, wall
+        self._file: int | None = None
+        self._held = False
+        self._offset = 0
+        self._rest = self._last = b""
+        self._unwritten: list[bytes] = []
+        self._not_before = -math.inf
+
+    def begin(self) -> list[Entry]:
+        """Take the lock; what was written since the last time. Nothing, where that is not possible."""
+        if time.monotonic() < self._not_before:
+            return []
+        try:
+            self._lock()
+            return self._read()
+        except (OSError, ImportError) as error:
+            self._fail(error)
+            return []
+
+    def write(self, entry: Entry) -> None:
+        """Have ``entry`` written at :meth:`end`, or as soon as the file can be used again."""
+        self._unwritten.append(entry.line())
+
+    def end(self) -> None:
+        """Write, and give the lock back."""
+        if not self._held:
+            return
+        try:
+            self._flush()
+            self._compact()
+        except OSError as error:
+            self._fail(error)
+        finally:
+            self._unlock()
+
+    def close(self) -> None:
+        """Close the file; the ledger can be used again."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file, self._held = None, False
+
+    def _lock(self) -> None:
+        import fcntl
+
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not self._held:
+            if self._file is None:
+                self._open()
+            file = self._file
+            assert file is not None
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"its lock was not free for {_PATIENCE_SECONDS:g} s") from None
+                time.sleep(0.0002)
+                continue
+            # Whoever compacts puts a new file in the place of the old one.
+            if self._is_current(file):
+                self._held = True
+            else:
+                self.close()
+
+    def _open(self) -> None:
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        if not stat.S_ISREG(os.fstat(self._file).st_mode):
+            raise OSError("it is no file")
+        self._offset, self._rest = 0, b""
+
+    def _is_current(self, file: int) -> bool:
+        try:
+            there = self._path.stat()
+        except FileNotFoundError:
+            return False
+        ours = os.fstat(file)
+        return (there.st_ino, there.st_dev) == (ours.st_ino, ours.st_dev)
+
+    def _unlock(self) -> None:
+        import fcntl
+
+        if self._file is not None and self._held:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+        self._held = False
+
+    def _read(self) -> list[Entry]:
+        """What stands after what was read before."""
+        assert self._file is not None
+        first = self._offset == 0
+        size = os.fstat(self._file).st_size
+        if size < self._offset:
+            self._offset, self._rest, first = 0, b"", True
+        if size == self._offset:
+            return []
+        text = self._rest + os.pread(self._file, size - self._offset, self._offset)
+        self._offset = size
+        if first and self._last and (known := text.rfind(self._last)) >= 0:
+            text = text[known + len(self._last) :]
+        *lines, self._rest = text.split(b"\n")
+        if lines:
+            self._last = lines[-1] + b"\n"
+        entries = (parse(line) for line in lines if len(line) <= _LONGEST_LINE)
+        wall = self._wall()
+        return [entry for entry in entries if entry is not None and entry.alive(wall)]
+
+    def _flush(self) -> None:
+        if not self._unwritten:
+            return
+        assert self._file is not None
+        # Under the lock nobody is writing: an unfinished line is the last that a killed process wrote.
+        text = (b"\n" if self._rest else b"") + b"".join(self._unwritten)
+        written = os.write(self._file, text)
+        if written != len(text):
+            raise OSError(f"{written} of {len(text)} bytes written, the disk is full")
+        self._offset += written
+        self._rest, self._last = b"", self._unwritten[-1]
+        self._unwritten.clear()
+
+    def _compact(self) -> None:
+        """Put a new file in place when this one is large and most of it old."""
+        assert self._file is not None
+        if self._offset < _LARGE:
+            return
+        wall = self._wall()
+        oldest = parse(os.pread(self._file, _LONGEST_LINE, 0).partition(b"\n")[0])
+        if oldest is not None and abs(oldest.age(wall)) < 2 * KEPT_SECONDS:
+            return
+        lines = os.pread(self._file, self._offset, 0).splitlines(keepends=True)
+        entries = [(line, parse(line)) for line in lines if len(line) <= _LONGEST_LINE]
+        alive = b"".join(line for line, entry in entries if entry is not None and entry.alive(wall))
+        fresh = self._path.with_name(f"{self._path.name}.new")
+        file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(file, alive)
+        finally:
+            os.close(file)
+        fresh.replace(self._path)
+
+    def _fail(self, error: Exception) -> None:
+        """Leave the file alone for a while; the first time say why."""
+        self._unlock()
+        self.close()
+        self._not_before = time.monotonic() + _TRY_AGAIN_SECONDS
+        if not self.trouble:
+            self.trouble = str(error)
+            logging.getLogger(__name__).warning(
+                "The ledger of requests %s cannot be used (%s): this process keeps to its budget and does "
+                "not see what other processes ask. Make the file writable, or remove it.",
+                self._path,
+                error,
+            )

@@ -1,0 +1,260 @@
+"""The ledger file: every process reads what the others wrote, whatever happens to the file or to them."""
+
+import logging
+import multiprocessing
+import os
+import random
+import signal
+import statistics
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crypto_bt.sources.ledger import (
+    ANSWERED,
+    KEPT_SECONDS,
+    PAUSED,
+    RESERVED,
+    Entry,
+    Ledger,
+    parse,
+)
+
+context = multiprocessing.get_context("forkserver")
+
+
+class Wall:
+    """A wall clock that is set by hand."""
+
+    def __init__(self, seconds=1_800_000_000.0):
+        self.seconds = seconds
+
+    def __call__(self):
+        return self.seconds
+
+
+@pytest.fixture
+def wall():
+    return Wall()
+
+
+def entry(number, wall, what=RESERVED, **fields):
+    return Entry(
+        **{"what": what, "id": f"s.{number}", "wall": wall(), "kind": "weight", "figure": 2, **fields}
+    )
+
+
+def turn(ledger, *entries):
+    """One turn: what was read, with ``entries`` written."""
+    news = ledger.begin()
+    for one in entries:
+        ledger.write(one)
+    ledger.end()
+    return news
+
+
+@given(
+    st.builds(
+        Entry,
+        what=st.sampled_from([RESERVED, ANSWERED, PAUSED]),
+        id=st.from_regex(r"[0-9a-f]{10}\.[0-9]{1,6}", fullmatch=True),
+        wall=st.integers(0, 2**50).map(lambda value: value / 2**14),
+        kind=st.sampled_from(["weight", "funding", "positioning"]),
+        figure=st.integers(-1, 9999).map(float),
+        grace=st.integers(0, 100).map(float),
+    )
+)
+def test_parse_reads_what_was_written(written):
+    read = parse(written.line().rstrip(b"\n"))
+
+    assert read is not None
+    assert abs(read.wall - written.wall) < 1e-5
+    fields = ("what", "id", "kind", "figure", "grace")
+    assert [getattr(read, name) for name in fields] == [getattr(written, name) for name in fields]
+
+
+@given(
+    st.binary(max_size=80) | st.text(max_size=40).map(lambda text: f"reserved a {text} weight 1 1".encode())
+)
+def test_parse_of_garbage_never_raises(line):
+    read = parse(line)
+
+    assert read is None or read.figure >= -1
+
+
+def test_begin_gives_each_entry_once_and_in_order(tmp_path, wall):
+    one, two = (Ledger(tmp_path / "ledger", wall) for _ in range(2))
+
+    assert turn(one, entry(1, wall), entry(2, wall)) == []
+    assert turn(two, entry(3, wall)) == [entry(1, wall), entry(2, wall)]
+    assert turn(one) == [entry(3, wall)]
+    assert (turn(one), turn(two)) == ([], [])
+    assert (one.trouble, two.trouble) == ("", "")
+    assert oct((tmp_path / "ledger").stat().st_mode)[-3:] == "600"
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"\x00\xff\n", b"reserved\n", b"{}\n\n\n", b"x" * 5000 + b"\n", b"reserved s.7 17"]
+)
+def test_begin_ignores_garbage_and_what_a_killed_writer_left_unfinished(tmp_path, wall, garbage):
+    path = tmp_path / "ledger"
+    reader = Ledger(path, wall)
+    turn(reader, entry(1, wall))
+    with path.open("ab") as file:
+        file.write(garbage)
+
+    turn(Ledger(path, wall), entry(2, wall))
+
+    assert turn(reader) == [entry(2, wall)]
+
+
+def test_begin_survives_a_file_that_is_removed_cut_or_replaced(tmp_path, wall):
+    path = tmp_path / "ledger"
+    one, two = (Ledger(path, wall) for _ in range(2))
+    turn(one, entry(1, wall), entry(2, wall))
+    turn(two)
+    path.unlink()
+    assert turn(one, entry(3, wall), entry(5, wall)) == []
+    assert turn(two) == [entry(3, wall), entry(5, wall)]
+    os.truncate(path, 0)
+    assert turn(two, entry(4, wall)) == []
+    assert turn(one) == [entry(4, wall)]
+
+
+def test_end_of_a_large_file_drops_what_is_old_and_nobody_reads_twice(tmp_path, wall):
+    path = tmp_path / "ledger"
+    one, two, late = (Ledger(path, wall) for _ in range(3))
+    pause = entry(0, wall, PAUSED, figure=900)
+    turn(one, pause, *(entry(number, wall) for number in range(8000)))
+    wall.seconds += KEPT_SECONDS + 1
+    kept = entry(8001, wall)
+    turn(two, kept)
+    wall.seconds += KEPT_SECONDS
+    recent = entry(8002, wall)
+    before = path.stat().st_size
+
+    turn(one, recent)
+
+    assert before > 256 * 1024 > 1000 > path.stat().st_size
+    assert turn(two) == [recent]
+    assert turn(one) == []
+    assert turn(late) == [pause, kept, recent]
+
+
+@pytest.mark.parametrize("jump", [-7200.0, -60.0, 60.0, 7200.0])
+def test_begin_after_a_jump_of_the_wall_clock_keeps_only_what_can_matter(tmp_path, wall, jump):
+    one, two = (Ledger(tmp_path / "ledger", wall) for _ in range(2))
+    turn(one, entry(1, wall))
+    wall.seconds += jump
+
+    news = turn(two, entry(2, wall))
+
+    assert len(news) == (abs(jump) < KEPT_SECONDS)
+    assert turn(one) == [entry(2, wall)]
+
+
+@pytest.mark.parametrize("spoil", ["folder", "missing", "fifo"])
+def test_begin_of_a_file_that_cannot_be_used_says_so_once_and_goes_on(tmp_path, wall, caplog, spoil):
+    path = tmp_path / "no" / "ledger" if spoil == "missing" else tmp_path / "ledger"
+    if spoil == "folder":
+        path.mkdir()
+    elif spoil == "fifo":
+        os.mkfifo(path)
+    ledger = Ledger(path, wall)
+
+    with caplog.at_level(logging.WARNING):
+        for number in range(3):
+            assert turn(ledger, entry(number, wall)) == []
+
+    assert ledger.trouble
+    (record,) = caplog.records
+    assert str(path) in record.message
+    assert "keeps to its budget" in record.message
+
+
+def test_end_writes_later_what_could_not_be_written_at_first(tmp_path, wall, monkeypatch):
+    path = tmp_path / "no" / "ledger"
+    ledger = Ledger(path, wall)
+    turn(ledger, entry(1, wall))
+    path.parent.mkdir()
+    monkeypatch.setattr("crypto_bt.sources.ledger._TRY_AGAIN_SECONDS", 0)
+    ledger._not_before = 0
+
+    turn(ledger, entry(2, wall))
+
+    assert turn(Ledger(path, wall)) == [entry(1, wall), entry(2, wall)]
+
+
+def hold(path, held):
+    """Take the lock and keep it."""
+    Ledger(path, time.time).begin()
+    held.set()
+    time.sleep(3600)
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
+def test_begin_beside_a_holder_that_is_stopped_or_dead_goes_on(tmp_path, wall, number, monkeypatch):
+    monkeypatch.setattr("crypto_bt.sources.ledger._PATIENCE_SECONDS", 0.05)
+    path, held = tmp_path / "ledger", context.Event()
+    holder = context.Process(target=hold, args=(path, held))
+    holder.start()
+    try:
+        assert held.wait(60)
+        ledger = Ledger(path, wall)
+        assert holder.pid is not None
+        os.kill(holder.pid, number)
+        if number == signal.SIGKILL:
+            holder.join()
+
+        turn(ledger, entry(1, wall))
+
+        assert bool(ledger.trouble) == (number == signal.SIGSTOP)
+    finally:
+        holder.kill()
+        holder.join()
+    ledger._not_before = 0
+    turn(ledger)
+    assert turn(Ledger(path, wall)) == [entry(1, wall)]
+
+
+def write_many(path, name, count, seed):
+    """Write ``count`` pairs of entries, and note in the file's own order what was read."""
+    chance = random.Random(seed)
+    ledger = Ledger(path, time.time)
+    for number in range(count):
+        for what in (RESERVED, ANSWERED):
+            turn(ledger, Entry(what, f"{name}.{number}", time.time(), "weight", 2))
+            if chance.random() < 0.02:
+                time.sleep(0.001)
+
+
+def test_write_by_many_processes_at_once_loses_and_mixes_nothing(tmp_path):
+    path = tmp_path / "ledger"
+    reader, seen = Ledger(path, time.time), []
+    writers = [context.Process(target=write_many, args=(path, f"p{name}", 400, name)) for name in range(4)]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        seen += turn(reader)
+        time.sleep(0.002)
+    for writer in writers:
+        writer.join()
+    seen += turn(reader)
+
+    assert [writer.exitcode for writer in writers] == [0] * 4
+    for name in range(4):
+        mine = [(one.what, one.id) for one in seen if one.id.startswith(f"p{name}.")]
+        assert mine == [(what, f"p{name}.{n}") for n in range(400) for what in (RESERVED, ANSWERED)]
+
+
+def test_turn_costs_a_small_part_of_a_request(tmp_path):
+    """0.2 ms is what a request may pay for the ledger; a median of CPU time, not of the wall's."""
+    ledger, costs = Ledger(tmp_path / "ledger", time.time), []
+    for number in range(500):
+        before = time.process_time_ns()
+        turn(ledger, Entry(RESERVED, f"s.{number}", time.time(), "weight", 2))
+        costs.append(time.process_time_ns() - before)
+
+    assert statistics.median(costs) < 100_000, "nanoseconds; a request takes two turns"
