@@ -9,7 +9,7 @@ from crypto_bt.defs.jobs import build_jobs
 from crypto_bt.defs.market_assets import build_market_data
 from crypto_bt.defs.resources import Desk
 from crypto_bt.defs.schedules import build_schedules
-from crypto_bt.defs.sentiment_assets import positioning_data
+from crypto_bt.defs.sentiment_assets import positioning_data, series_data
 
 
 def build_definitions(desk: Desk) -> dg.Definitions:
@@ -20,6 +20,7 @@ def build_definitions(desk: Desk) -> dg.Definitions:
         assets=[
             build_market_data(settings.candle_datasets),
             positioning_data,
+            series_data,
             nightly_backtest,
             scorecard,
             build_data_quality(settings.SYMBOLS),

@@ -40,7 +40,7 @@ def build_jobs(candle_datasets: tuple[str, ...]) -> "list[UnresolvedAssetJobDefi
         ),
         dg.define_asset_job(
             "sentiment_macro_update",
-            selection=dg.AssetSelection.assets(*POSITIONING_DATASETS).without_checks(),
+            selection=dg.AssetSelection.assets(*POSITIONING_DATASETS, *SERIES_DATASETS).without_checks(),
             tags=WRITES_MARKET,
             description="Fetch open interest, account ratio, taker volume, fear & greed, macro series and "
             "dominance; a source that is down keeps its last values.",

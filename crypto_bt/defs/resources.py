@@ -10,7 +10,7 @@ import dagster as dg
 from crypto_bt.defs.ingest import Progress
 from crypto_bt.runtime.home import Home
 from crypto_bt.settings import Settings
-from crypto_bt.sources import BinanceUsdm, MarketSource
+from crypto_bt.sources import BinanceUsdm, MarketSource, SeriesSource, series_sources
 from crypto_bt.store import ResultsStore, SnapshotStore
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -47,12 +47,23 @@ class Desk:
         """The exchange; scheduled work takes the smaller share of its request weight."""
         settings = self.settings
         share = settings.WEIGHT_SHARE_SCHEDULED if scheduled else settings.WEIGHT_SHARE_BACKFILL
-        loopback = urlsplit(settings.EXCHANGE_URL).hostname in LOOPBACK_HOSTS
         return BinanceUsdm(
             base_url=settings.EXCHANGE_URL or None,
-            weight_share=1.0 if loopback else share,
+            weight_share=1.0 if self.on_loopback else share,
             check_skew=settings.FIXED_NOW is None,
         )
+
+    def series_sources(self) -> tuple[SeriesSource, ...]:
+        """The sources of series; all of them the loopback exchange's where the exchange is one."""
+        settings = self.settings
+        base_url = settings.SOURCES_URL or (settings.EXCHANGE_URL if self.on_loopback else "")
+        key = settings.FRED_API_KEY
+        return series_sources(base_url or None, key.get_secret_value() if key else None)
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether the exchange is on this machine: no limit is shared with anybody then."""
+        return urlsplit(self.settings.EXCHANGE_URL).hostname in LOOPBACK_HOSTS
 
     @property
     def lookback(self) -> timedelta:

@@ -2,6 +2,8 @@
 
 from crypto_bt.sources.answers import AddressRefused
 from crypto_bt.sources.binance import BinanceUsdm
+from crypto_bt.sources.outside import series_sources
+from crypto_bt.sources.series_source import SeriesSource
 from crypto_bt.sources.source import (
     Batch,
     Estimate,
@@ -22,6 +24,8 @@ __all__ = [
     "FetchPlan",
     "FetchRequest",
     "MarketSource",
+    "SeriesSource",
     "Usage",
     "estimate",
+    "series_sources",
 ]

@@ -34,7 +34,7 @@ class RollingBudget:
     them what they are expected to use. ``watch`` asks for the exchange's counter: who uses more than a small
     share looks at it while waiting, lest what others do then goes unseen. ``clock`` gives monotonic seconds.
     ``waited`` adds up the seconds slept, ``waits`` counts the requests that had to wait, ``peak`` is the most
-    in a span.
+    in a span, seen as this session asked.
     """
 
     def __init__(
@@ -118,7 +118,8 @@ class RollingBudget:
             if wait > 0:
                 return wait
             reservation = self._books.reserve(self._kind, cost)
-            self.peak = max(self.peak, self._books.account(self._kind).used(now, self._span))
+            if cost:
+                self.peak = max(self.peak, self._books.account(self._kind).used(now, self._span))
             return reservation
 
     def _wait(self, cost: int, now: float) -> float:

@@ -1,5 +1,6 @@
 """The hosts beside the exchange: their paths, shapes and refusals, and no value before its time."""
 
+import hashlib
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
@@ -158,6 +159,16 @@ def test_series_grow_at_their_end_and_show_nothing_before_its_publication(series
 
         assert over == late[: len(over)]
         assert publication(series, shown[-1].day) <= now < publication(series, late[len(shown)].day)
+
+
+def test_series_of_a_seed_never_change():
+    series, total = SyntheticSeries(7), hashlib.sha256()
+    for name in ALL_SERIES:
+        total.update("".join(f"{row.day} {row.value}\n" for row in series.published(name, NOW)).encode())
+    for name in ("btc_dominance", "total_market_cap"):
+        total.update("{} {}\n".format(*series.latest(name, NOW)).encode())
+
+    assert total.hexdigest()[:16] == "93024781417bd98d"
 
 
 def test_series_of_another_seed_differ():

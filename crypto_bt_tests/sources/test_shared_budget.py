@@ -44,7 +44,7 @@ class Session:
 
     def __init__(self, name, exchange, path, share, kind=WEIGHT, span=60.0, beside_others=True):
         clock = asyncio.get_running_loop().time
-        self.name, self.exchange = name, exchange
+        self.name, self.exchange, self.kind = name, exchange, kind
         self.books = Books(clock, ledger=path, wall=lambda: 1e9 + clock(), grace=10.0)
         self.budget = RollingBudget(
             exchange.limit,
@@ -67,7 +67,9 @@ class Session:
     async def ask(self, cost, chance):
         async with self.budget.spend(cost) as reservation:
             await asyncio.sleep(chance.expovariate(1 / 0.08))
-            reservation.used = self.exchange.charge(self.name, cost)
+            used = self.exchange.charge(self.name, cost)
+            # Only what costs weight is in the counter.
+            reservation.used = used if self.kind == WEIGHT else None
             await asyncio.sleep(chance.expovariate(1 / 0.08))
 
     async def work(self, requests, chance, cost=2):

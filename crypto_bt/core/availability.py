@@ -1,0 +1,86 @@
+"""When a value of a series could first be known, where its source does not say so.
+
+Each rule is conservative: at least as late as the usual publication. Holidays and delayed releases are not
+modelled. Values are never dated by the moment at which old data was fetched.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from crypto_bt.core.market import Timeframe
+
+Rule = Callable[[datetime], datetime]
+_DAY: Final = timedelta(days=1)
+_SATURDAY: Final = 5
+_TUESDAY: Final = 1
+
+
+def _end_of_day(day: datetime) -> datetime:
+    return day + _DAY
+
+
+def _next_day_13(day: datetime) -> datetime:
+    return day + _DAY + timedelta(hours=13)
+
+
+def _next_business_day(day: datetime, hour: int) -> datetime:
+    following = day + _DAY
+    while following.weekday() >= _SATURDAY:
+        following += _DAY
+    return following + timedelta(hours=hour)
+
+
+def _next_business_day_15(day: datetime) -> datetime:
+    return _next_business_day(day, 15)
+
+
+def _next_business_day_22(day: datetime) -> datetime:
+    return _next_business_day(day, 22)
+
+
+def _tuesday_after_its_week(day: datetime) -> datetime:
+    monday = day - timedelta(days=day.weekday())
+    return monday + timedelta(days=7 + _TUESDAY, hours=22)
+
+
+def _twentieth_of_next_month(day: datetime) -> datetime:
+    following = (day.replace(day=1) + timedelta(days=32)).replace(day=20)
+    return following + timedelta(hours=13)
+
+
+def _at_once(moment: datetime) -> datetime:
+    return moment
+
+
+#: Rule by series. Those known at once carry their source's own time stamp as the observation.
+RULES: Final[dict[str, Rule]] = {
+    "fear_greed": _end_of_day,
+    # FRED has the close of the day on the next morning.
+    "VIXCLS": _next_day_13,
+    "SP500": _next_day_13,
+    # The New York Fed publishes it at 9:00 local time (13:00 or 14:00 UTC) of the next business day.
+    "DFF": _next_business_day_15,
+    # Release H.15 comes after 16:15 New York (20:15 or 21:15 UTC) of the next business day.
+    "DGS10": _next_business_day_22,
+    "T10Y2Y": _next_business_day_22,
+    # Release H.10 comes on Mondays with the week before, on Tuesdays after a holiday.
+    "DTWEXBGS": _tuesday_after_its_week,
+    # Between the 10th and the 15th as a rule.
+    "CPIAUCSL": _twentieth_of_next_month,
+    "stablecoin_supply": _end_of_day,
+    "btc_dominance": _at_once,
+    "total_market_cap": _at_once,
+}
+#: Series whose observation is a moment; that of all others is a day.
+MOMENTARY: Final = frozenset({"btc_dominance", "total_market_cap"})
+
+
+def available_at(series: str, observed_at: datetime) -> datetime:
+    """The first moment (UTC) at which the value of ``series`` about ``observed_at`` could be known.
+
+    ``observed_at`` is midnight UTC of the observation's day, or the source's own moment for the momentary
+    series. Raises KeyError for a series without a rule.
+    """
+    rule = RULES[series]
+    return rule(observed_at if series in MOMENTARY else Timeframe.D1.floor(observed_at))
