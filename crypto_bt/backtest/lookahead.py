@@ -60,9 +60,9 @@ def find_lookahead(
 
 
 def _known_by(cut: datetime, extras: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    delays = {need.dataset: (need.time, need.delay) for need in NEEDS.values()}
+    moments = {need.dataset: (need.known, need.delay) for need in NEEDS.values()}
     known = dict(extras)
-    for dataset, (time, delay) in delays.items():
+    for dataset, (column, delay) in moments.items():
         if dataset in known:
-            known[dataset] = known[dataset].filter(pl.col(time) + delay <= cut)
+            known[dataset] = known[dataset].filter(pl.col(column) + delay <= cut)
     return known

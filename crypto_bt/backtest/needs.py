@@ -12,18 +12,36 @@ from crypto_bt.core.errors import BacktestError
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Column ``column`` of ``dataset``, known ``delay`` after the row's ``time`` and until the next row."""
+    """Column ``column`` of ``dataset``, known ``delay`` after the row's ``known`` and until the next row.
+
+    ``by_symbol``: each symbol has its own values; else one row speaks of the whole market.
+    """
 
     dataset: str
-    time: str
+    known: str
     column: str
-    delay: timedelta
+    delay: timedelta = timedelta(0)
+    by_symbol: bool = True
 
 
-#: What ``Strategy.needs`` may name. A mark candle's close is known an hour after it opens.
+def _regime(column: str) -> Need:
+    return Need("market_regime", "available_at", column, by_symbol=False)
+
+
+_REGIME_COLUMNS: Final = (
+    "volatility_regime", "trend_regime", "funding_regime", "sentiment_regime", "realized_volatility",
+    "trend_strength", "funding_level", "fear_greed", "vix", "dollar_index", "rate_10y", "btc_dominance",
+    "stablecoin_supply",
+)  # fmt: skip
+#: What ``Strategy.needs`` may name. A mark candle's close is known an hour after it opens; all others say
+#: themselves when they could be known.
 NEEDS: Final[dict[str, Need]] = {
-    "funding_rate": Need("funding_rates", "funding_time", "funding_rate", timedelta(0)),
+    "funding_rate": Need("funding_rates", "funding_time", "funding_rate"),
     "mark_close": Need("mark_price_1h", "open_time", "close", timedelta(hours=1)),
+    "open_interest": Need("open_interest", "available_at", "open_interest"),
+    "long_short_ratio": Need("long_short_ratio", "available_at", "long_short_ratio"),
+    "taker_buy_sell_ratio": Need("taker_volume", "available_at", "buy_sell_ratio"),
+    **{column: _regime(column) for column in _REGIME_COLUMNS},
 }
 
 
@@ -38,6 +56,11 @@ def needs_named(names: Iterable[str]) -> dict[str, Need]:
     return {name: NEEDS[name] for name in names}
 
 
+def datasets_needed(names: Iterable[str]) -> set[str]:
+    """The datasets that hold the needs by these names; raises as :func:`needs_named`."""
+    return {need.dataset for need in needs_named(names).values()}
+
+
 def join_needs(frame: pl.DataFrame, names: Iterable[str], extras: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """``frame`` (sorted by symbol, open_time; with close_time) with one column per need.
 
@@ -49,15 +72,30 @@ def join_needs(frame: pl.DataFrame, names: Iterable[str], extras: Mapping[str, p
         if rows is None or rows.is_empty():
             frame = frame.with_columns(pl.lit(None, pl.Float64).alias(name))
             continue
-        known = rows.select("symbol", known_at=pl.col(need.time) + need.delay, value=need.column)
-        known = known.sort("symbol", "known_at").rename({"value": name})
-        joined = frame.join_asof(
-            known,
-            left_on="close_time",
-            right_on="known_at",
-            by="symbol",
-            strategy="backward",
-            check_sortedness=False,
+        whose = ["symbol"] if need.by_symbol else []
+        known = rows.select(
+            *whose, known_at=pl.col(need.known) + need.delay, value=pl.col(need.column).cast(pl.Float64)
         )
+        known = known.sort(*whose, "known_at").rename({"value": name})
+        if need.by_symbol:
+            joined = frame.join_asof(
+                known,
+                left_on="close_time",
+                right_on="known_at",
+                by="symbol",
+                strategy="backward",
+                check_sortedness=False,
+            )
+        else:
+            joined = _join_by_time(frame, known)
         frame = joined.drop("known_at", strict=False)
     return frame
+
+
+def _join_by_time(frame: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """The value of the whole market at each row, whatever its symbol; the rows keep their order."""
+    closes = frame.select("close_time").unique().sort("close_time")
+    values = closes.join_asof(known, left_on="close_time", right_on="known_at", strategy="backward")
+    return frame.join(
+        values.drop("known_at", strict=False), on="close_time", how="left", maintain_order="left"
+    )

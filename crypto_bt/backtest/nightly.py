@@ -9,6 +9,7 @@ import polars as pl
 
 from crypto_bt.backtest.bars import Bars, arrange_bars
 from crypto_bt.backtest.funding import MARK_SOURCES
+from crypto_bt.backtest.needs import datasets_needed
 from crypto_bt.backtest.rules import Rules
 from crypto_bt.backtest.signals import targets
 from crypto_bt.backtest.simulation import Result, simulate_bars
@@ -32,11 +33,11 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Market:
-    """What the night may know on one timeframe."""
+    """What the night may know on one timeframe; ``extras`` grows by the datasets that strategies need."""
 
     candles: pl.DataFrame
     bars: Bars
-    extras: Mapping[str, pl.DataFrame]
+    extras: dict[str, pl.DataFrame]
 
 
 @dataclass
@@ -69,6 +70,21 @@ def read_market(store: Reader, spec: NightSpec, timeframe: Timeframe) -> Market:
     return Market(candles, bars, {"funding_rates": funding, "mark_price_1h": closed})
 
 
+def read_needed(store: Reader, spec: NightSpec, dataset: str) -> pl.DataFrame:
+    """The rows of ``dataset`` (with available_at) that were known by the cutoff, from the spec's snapshot."""
+    # The regime is measured on one symbol, which need not be among the night's.
+    symbols = None if dataset == "market_regime" else list(spec.symbols)
+    rows = store.read(
+        dataset,
+        symbols=symbols,
+        start=spec.history_start,
+        end=spec.cutoff,
+        columns=None,
+        at=spec.snapshot,
+    )
+    return rows.filter(pl.col("available_at") <= spec.cutoff)
+
+
 def compute_night(store: Reader, spec: NightSpec, say: Say) -> Night:
     """Run every strategy of the spec; one that fails is reported with its error and the others finish.
 
@@ -88,6 +104,8 @@ def compute_night(store: Reader, spec: NightSpec, say: Say) -> Night:
                 markets[strategy.timeframe] = read_market(store, spec, strategy.timeframe)
                 _note_market(night, spec, markets[strategy.timeframe])
             market = markets[strategy.timeframe]
+            for dataset in sorted(datasets_needed(strategy.needs) - market.extras.keys()):
+                market.extras[dataset] = read_needed(store, spec, dataset)
             result, signals = _run_strategy(strategy, market, spec)
         except BacktestError as error:
             entry["error"] = str(error)

@@ -102,8 +102,6 @@ def revised_rows(stored: pl.DataFrame, fetched: pl.DataFrame, seen_at: datetime)
     )
 
 
-
-
 def _moment(value: object, series: str) -> datetime | None:
     """A date text or seconds since 1970, as UTC; floored to the minute or the day."""
     try:

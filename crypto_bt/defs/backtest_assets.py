@@ -37,7 +37,10 @@ class NightConfig(dg.Config):
         dg.AssetSpec(
             "nightly_backtest",
             group_name="backtest",
-            deps=["candles_1h", "candles_4h", "candles_1d", "funding_rates", "mark_price_1h"],
+            deps=[
+                *("candles_1h", "candles_4h", "candles_1d", "funding_rates", "mark_price_1h"),
+                *("market_regime", "open_interest", "long_short_ratio", "taker_volume"),
+            ],
             freshness_policy=DAILY_FRESHNESS,
             owners=OWNERS,
             kinds={"numba", "polars"},

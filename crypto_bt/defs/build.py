@@ -7,6 +7,7 @@ from crypto_bt.defs.checks import build_checks
 from crypto_bt.defs.data_quality import build_data_quality
 from crypto_bt.defs.jobs import build_jobs
 from crypto_bt.defs.market_assets import build_market_data
+from crypto_bt.defs.regime_asset import market_regime
 from crypto_bt.defs.resources import Desk
 from crypto_bt.defs.schedules import build_schedules
 from crypto_bt.defs.sentiment_assets import positioning_data, series_data
@@ -21,6 +22,7 @@ def build_definitions(desk: Desk) -> dg.Definitions:
             build_market_data(settings.candle_datasets),
             positioning_data,
             series_data,
+            market_regime,
             nightly_backtest,
             scorecard,
             build_data_quality(settings.SYMBOLS),

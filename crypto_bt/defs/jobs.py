@@ -20,7 +20,7 @@ NOT_INTRADAY: Final = frozenset({"candles_1d", "mark_price_1h", "universe"})
 
 def build_jobs(candle_datasets: tuple[str, ...]) -> "list[UnresolvedAssetJobDefinition]":
     """All jobs of a home that keeps ``candle_datasets``."""
-    market = market_assets(candle_datasets)
+    market = (*market_assets(candle_datasets), "market_regime")
     return [
         dg.define_asset_job(
             "data_update",

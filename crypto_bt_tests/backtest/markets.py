@@ -7,7 +7,15 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from crypto_bt.core.market import Timeframe
-from crypto_bt.core.schemas import CANDLE_SCHEMA, FUNDING_SCHEMA, UTC_MS
+from crypto_bt.core.schemas import (
+    CANDLE_SCHEMA,
+    FUNDING_SCHEMA,
+    LONG_SHORT_SCHEMA,
+    OPEN_INTEREST_SCHEMA,
+    REGIME_SCHEMA,
+    TAKER_SCHEMA,
+    UTC_MS,
+)
 
 START = datetime(2025, 1, 6, tzinfo=UTC)
 H4 = timedelta(hours=4)
@@ -82,3 +90,38 @@ def random_funding(
         rows.append((symbol, START + timedelta(hours=hour), rng.gauss(0.0, 0.003), None))
         hour += rng.choice([8, 8, 4, 1])
     return rows
+
+
+def random_regime(rng: random.Random, count: int) -> pl.DataFrame:
+    """Regime rows of ``count`` bars, each known at its close; regimes last some bars, some are unknown."""
+    rows, state = [], {}
+    for index in range(count):
+        row = {"symbol": "AAAUSDT", "open_time": START + H4 * index, "available_at": START + H4 * (index + 1)}
+        for column in REGIME_SCHEMA.keys() - row.keys():
+            if index == 0 or rng.random() < 0.1:
+                drawn = rng.choice([-1, 0, 0, 1]) if column.endswith("_regime") else rng.gauss(0.0, 1.0)
+                state[column] = None if rng.random() < 0.05 else drawn
+        rows.append({**row, **state})
+    return pl.DataFrame(rows, schema=REGIME_SCHEMA)
+
+
+def random_positioning(rng: random.Random, symbols: Sequence[str], hours: int) -> dict[str, pl.DataFrame]:
+    """Open interest, account ratio and taker volume by the hour, each known a while after."""
+    found: dict[str, pl.DataFrame] = {}
+    for name, schema in (
+        ("open_interest", OPEN_INTEREST_SCHEMA),
+        ("long_short_ratio", LONG_SHORT_SCHEMA),
+        ("taker_volume", TAKER_SCHEMA),
+    ):
+        rows = [
+            (
+                symbol,
+                at,
+                *(rng.uniform(0.1, 10.0) for _ in range(len(schema) - 3)),
+                at + timedelta(minutes=65),
+            )
+            for symbol in symbols
+            for at in (START + timedelta(hours=hour) for hour in range(hours))
+        ]
+        found[name] = pl.DataFrame(rows, schema=schema, orient="row")
+    return found

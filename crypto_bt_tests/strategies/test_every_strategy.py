@@ -13,7 +13,14 @@ from crypto_bt.backtest import find_lookahead, targets
 from crypto_bt.backtest.needs import needs_named
 from crypto_bt.backtest.signals import bars_since_gap
 from crypto_bt.strategies import build_strategy, strategy_names
-from crypto_bt_tests.backtest.markets import candles, funding, random_bars, random_funding
+from crypto_bt_tests.backtest.markets import (
+    candles,
+    funding,
+    random_bars,
+    random_funding,
+    random_positioning,
+    random_regime,
+)
 from crypto_bt_tests.recorded import RECORDED, needs_recorded
 
 SYMBOLS = ("AAAUSDT", "BBBUSDT", "CCCUSDT")
@@ -23,7 +30,11 @@ def market(count: int, gaps: float = 0.004) -> tuple[pl.DataFrame, dict[str, pl.
     rng = random.Random(17)
     bars = candles({symbol: random_bars(rng, count, gaps=gaps) for symbol in SYMBOLS})
     rates = funding([row for symbol in SYMBOLS for row in random_funding(rng, symbol, 4 * count)])
-    return bars, {"funding_rates": rates}
+    return bars, {
+        "funding_rates": rates,
+        "market_regime": random_regime(rng, count),
+        **random_positioning(rng, SYMBOLS, 4 * count),
+    }
 
 
 @pytest.mark.parametrize("name", strategy_names())

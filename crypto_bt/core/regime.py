@@ -1,0 +1,144 @@
+"""The market's regime at each H4 close: what a strategy may know of the whole market, and no more.
+
+One row for each closed H4 bar of a benchmark symbol. Everything in it was available at that bar's close:
+candles up to and including it, settlements up to it, and each series as of ``available_at``.
+"""
+
+import math
+from datetime import datetime, timedelta
+from typing import Final
+
+import polars as pl
+
+from crypto_bt.core.as_known import as_known
+from crypto_bt.core.datasets import DATASETS
+from crypto_bt.core.market import Timeframe
+from crypto_bt.core.schemas import REGIME_SCHEMA, UTC_MS
+
+#: Volatility: standard deviation of 30 days of H4 log returns, ranked among 180 days of itself.
+VOLATILITY_BARS: Final = 180
+#: Returns that must be there; the bars around a gap have none.
+VOLATILITY_LEAST: Final = 171
+RANK_BARS: Final = 1080
+RANK_LEAST: Final = 360
+CALM_RANK, WILD_RANK = 0.2, 0.8
+BARS_A_YEAR: Final = 365 * 6
+#: Trend: the close against its mean over 50 days; a band of 2 % around it is no trend.
+TREND_BARS: Final = 300
+TREND_LEAST: Final = 285
+TREND_BAND: Final = 0.02
+#: Funding: median over symbols of the last 3 days, for 8 hours. 0.01 % is the exchange's neutral rate.
+FUNDING_SPAN: Final = timedelta(days=3)
+FUNDING_DEAR: Final = 0.0003
+#: Index values at which alternative.me speaks of extreme fear and extreme greed.
+FEAR, GREED = 25.0, 75.0
+ROUNDED: Final = 9
+#: Columns that are a series as it was known.
+SERIES_COLUMNS: Final = {
+    "fear_greed": "fear_greed",
+    "vix": "VIXCLS",
+    "dollar_index": "DTWEXBGS",
+    "rate_10y": "DGS10",
+    "btc_dominance": "btc_dominance",
+    "stablecoin_supply": "stablecoin_supply",
+}
+
+
+def market_regime(
+    candles_4h: pl.DataFrame,
+    funding: pl.DataFrame,
+    series: pl.DataFrame,
+    *,
+    benchmark: str,
+    start: datetime,
+    end: datetime,
+) -> pl.DataFrame:
+    """Regime rows of the bars of ``benchmark`` that open in [``start``, ``end``).
+
+    ``candles_4h`` should reach 230 days back, ``funding`` (all symbols) four; ``series`` holds the rows of
+    all series together. What is not known is null, and so is a regime that rests on it.
+    """
+    bars = _bars(candles_4h, benchmark).filter(
+        pl.col("open_time").is_between(start, end, closed="left"),
+    )
+    if bars.is_empty():
+        return DATASETS["market_regime"].empty()
+    closes = bars["available_at"]
+    known = {column: as_known(series, name, closes).alias(column) for column, name in SERIES_COLUMNS.items()}
+    level = funding_level(funding, closes)
+    return (
+        bars.with_columns(level, **known)
+        .with_columns(
+            volatility_regime=_regime(pl.col("volatility_rank"), CALM_RANK, WILD_RANK),
+            trend_regime=_regime(pl.col("trend_strength"), -TREND_BAND, TREND_BAND),
+            funding_regime=_regime(pl.col("funding_level"), 0.0, FUNDING_DEAR),
+            sentiment_regime=_regime(pl.col("fear_greed"), FEAR, GREED),
+        )
+        # Rolling sums carry rounding errors that depend on where they began; rounded they do not.
+        .with_columns(pl.col(pl.Float64).round(ROUNDED))
+        .select(pl.col(name).cast(kind) for name, kind in REGIME_SCHEMA.items())
+    )
+
+
+def _bars(candles_4h: pl.DataFrame, benchmark: str) -> pl.DataFrame:
+    """Volatility, its rank, and trend at each bar; a missing candle makes no return."""
+    step = Timeframe.H4.delta
+    adjacent = pl.col("open_time").diff() == step
+    returned = pl.when(adjacent).then(pl.col("close").log().diff())
+    rank = pl.col("realized_volatility").rolling_rank(RANK_BARS, "average", min_samples=RANK_LEAST)
+    valued = pl.col("realized_volatility").is_not_null().cast(pl.Int64).rolling_sum(RANK_BARS, min_samples=1)
+    return (
+        candles_4h.filter(pl.col("symbol") == benchmark)
+        .sort("open_time")
+        .with_columns(change=returned, available_at=pl.col("open_time") + step)
+        .with_columns(
+            realized_volatility=pl.col("change").rolling_std(VOLATILITY_BARS, min_samples=VOLATILITY_LEAST)
+            * math.sqrt(BARS_A_YEAR),
+            trend_strength=pl.col("close") / pl.col("close").rolling_mean(TREND_BARS, min_samples=TREND_LEAST)
+            - 1,
+        )
+        .with_columns(volatility_rank=(rank - 0.5) / valued)
+    )
+
+
+def funding_level(funding: pl.DataFrame, at: pl.Series) -> pl.Series:
+    """Funding of the market in the three days up to each moment of ``at``, as a fraction for 8 hours.
+
+    What a symbol paid in the span, over its length in 8 hours; then the median over the symbols that paid
+    anything: single symbols pay a hundred times the others'. So intervals of 8, 4 or 1 hours weigh the
+    same, and may change.
+    """
+    periods = FUNDING_SPAN / timedelta(hours=8)
+    moments = pl.DataFrame({"at": at.cast(UTC_MS)}).unique().sort("at")
+    paid = funding.filter(
+        pl.col("funding_time") > at.min() - FUNDING_SPAN,  # type: ignore[operator]
+        pl.col("funding_time") <= at.max(),
+    ).select("symbol", "funding_time", "funding_rate")
+    if paid.is_empty() or moments.is_empty():
+        return pl.Series("funding_level", [None] * len(at), dtype=pl.Float64)
+    window = (
+        paid.join_where(
+            moments,
+            pl.col("funding_time") > pl.col("at") - FUNDING_SPAN,
+            pl.col("funding_time") <= pl.col("at"),
+        )
+        .group_by("at", "symbol")
+        .agg(pl.col("funding_rate").sum() / periods)
+        .group_by("at")
+        .agg(funding_level=pl.col("funding_rate").median())
+    )
+    asked = pl.DataFrame({"at": at.cast(UTC_MS)}).with_row_index("place")
+    return asked.join(window, on="at", how="left").sort("place")["funding_level"]
+
+
+def _regime(value: pl.Expr, low: float, high: float) -> pl.Expr:
+    """-1 below ``low``, 1 above ``high``, 0 between; null where unknown."""
+    return (
+        pl.when(value.is_null() | value.is_nan())
+        .then(None)
+        .when(value < low)
+        .then(-1)
+        .when(value > high)
+        .then(1)
+        .otherwise(0)
+    )

@@ -1,0 +1,62 @@
+"""The feature asset: the market's regime at each H4 close, computed from the current snapshot."""
+
+from datetime import timedelta
+from typing import Final
+
+import dagster as dg
+import polars as pl
+
+from crypto_bt.core.datasets import SERIES_DATASETS
+from crypto_bt.core.market import Timeframe
+from crypto_bt.core.regime import market_regime as compute_regime
+from crypto_bt.defs.asset_specs import data_spec
+from crypto_bt.defs.partitions import DAILY
+from crypto_bt.defs.publishing import who_publishes, writing_market
+from crypto_bt.defs.resources import Desk
+
+#: Enough history for the slowest window of ``core.regime``.
+LOOKBACK: Final = timedelta(days=230)
+DEPENDS_ON: Final = ("candles_4h", "funding_rates", *SERIES_DATASETS)
+BENCHMARK: Final = "BTCUSDT"
+
+
+@dg.multi_asset(
+    name="compute_regime",
+    specs=[data_spec("market_regime", DEPENDS_ON)],
+    can_subset=False,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    partitions_def=DAILY,
+)
+def market_regime(
+    context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]
+) -> dg.MaterializeResult[None] | None:
+    """Compute the bars of the run's days and publish them."""
+    current = desk.store.current()
+    if current is None:
+        context.log.info("Nothing is stored yet: no regime.")
+        return None
+    window, now = context.partition_time_window, desk.clock()
+    benchmark = BENCHMARK if BENCHMARK in desk.settings.SYMBOLS else desk.settings.SYMBOLS[0]
+    since = window.start - LOOKBACK
+    rows = compute_regime(
+        desk.store.read("candles_4h", symbols=[benchmark], start=since, end=window.end, at=current.id),
+        desk.store.read("funding_rates", start=since, end=window.end, at=current.id),
+        pl.concat([desk.store.read(name, at=current.id) for name in SERIES_DATASETS]),
+        benchmark=benchmark,
+        start=window.start,
+        end=min(window.end, Timeframe.H4.floor(now)),
+    )
+    if rows.is_empty():
+        context.log.info(f"{benchmark} has no closed H4 candles in these days yet: not materialized.")
+        return None
+    who = who_publishes(context)
+    with writing_market(desk, who):
+        snapshot = desk.store.publish(
+            {"market_regime": rows}, source=current.source, published_by=who, now=now
+        )
+    last = rows.row(-1, named=True)
+    context.log.info(f"Snapshot {snapshot.id}: {rows.height} bars of regime, measured on {benchmark}.")
+    figures = {name: value for name, value in last.items() if isinstance(value, int | float)}
+    return dg.MaterializeResult(
+        metadata={"rows": rows.height, "benchmark": benchmark, "snapshot": snapshot.id, **figures}
+    )
