@@ -1,4 +1,4 @@
-"""The budget campaign: four real processes start together on one ledger, beside a trader; count who asks what.
+"""The budget campaign: four real processes start together on one ledger, beside a trader: who asks what.
 
 Two updates, a catch-up and a backfill, each a process of its own with the real client, against one loopback
 exchange that enforces its limit; a fifth process is the trader, with plain HTTP. Time runs SPEED times as

@@ -27,6 +27,28 @@ def test_listings_of_says_what_is_tradable():
 
 
 @pytest.mark.parametrize(
+    ("delivery", "delisting"),
+    [
+        (1_773_500_400_000, datetime(2026, 3, 14, 15, tzinfo=UTC)),
+        (4_102_444_799_999, datetime(2099, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)),
+        (4_102_444_800_000, None), (4_133_404_800_000, None), (0, None), (-1, None), (None, None),
+        ("soon", None), (True, None), (10**20, None),
+    ],
+)  # fmt: skip
+def test_listings_of_delivery_before_2100_is_a_delisting(delivery, delisting):
+    (listing,) = listings_of({"symbols": [{**ENTRY, "deliveryDate": delivery}]}).values()
+
+    assert (listing.delisting, listing.tradable) == (delisting, True)
+
+
+@pytest.mark.parametrize("status", ["SETTLING", "CLOSE", "PRE_SETTLE", "PENDING_TRADING", "DELIVERED"])
+def test_listings_of_any_other_status_is_not_tradable(status):
+    (listing,) = listings_of({"symbols": [{**ENTRY, "status": status}]}).values()
+
+    assert (listing.tradable, listing.status) == (False, status)
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"contractType": "CURRENT_QUARTER"}, {"marginAsset": "USDC"}, {"symbol": "BTC/USDT"},
@@ -90,7 +112,10 @@ def test_listings_of_the_real_exchange():
 
     assert len(listings) > 300
     assert listings["BTCUSDT"].tradable
-    assert any(not listing.tradable for listing in listings.values())
+    settling = [listing for listing in listings.values() if listing.status == "SETTLING"]
+    assert settling
+    assert all(listing.delisting is not None and not listing.tradable for listing in settling)
+    assert listings["BTCUSDT"].delisting is None
     assert weight_limit_of(info) == next(
         entry["limit"] for entry in info["rateLimits"] if entry["rateLimitType"] == "REQUEST_WEIGHT"
     )

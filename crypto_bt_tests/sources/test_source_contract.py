@@ -1,11 +1,12 @@
 """What every source must do; a new one is added to SOURCES."""
 
 import asyncio
+import math
 from datetime import timedelta
 
 import pytest
 
-from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS
+from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS, POSITIONING_DATASETS
 from crypto_bt.core.errors import SourceError
 from crypto_bt.core.market import SYMBOL_PATTERN
 from crypto_bt.core.schemas import QUARANTINE_SCHEMA
@@ -17,7 +18,7 @@ from crypto_bt_tests.simulator.calls import NOW, market_at
 SOURCES = [
     pytest.param(
         lambda url: BinanceUsdm(url, 1.0, check_skew=False),
-        (*CANDLE_DATASETS, "funding_rates", "mark_price_1h"),
+        (*CANDLE_DATASETS, "funding_rates", "mark_price_1h", *POSITIONING_DATASETS),
         id="BinanceUsdm",
     ),
 ]
@@ -69,6 +70,18 @@ def test_source_says_who_it_is_what_it_lists_and_when(exchange, make, datasets):
     assert identity == "simulated:seed=7"
     assert now.utcoffset() == timedelta(0)
     assert all(SYMBOL_PATTERN.match(symbol) and symbol == listings[symbol].symbol for symbol in listings)
+
+
+@contract
+def test_source_tickers_are_turnover_of_what_it_lists(exchange, make, datasets):
+    async def work(source):
+        return await source.tickers(), await source.listings()
+
+    tickers, listings = in_session(make(exchange.url), work)
+
+    assert tickers
+    assert set(tickers) <= set(listings)
+    assert all(math.isfinite(volume) and volume >= 0 for volume in tickers.values())
 
 
 @contract
