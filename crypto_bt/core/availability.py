@@ -1,19 +1,18 @@
 """When a value of a series could first be known, where its source does not say so.
 
-Each rule is conservative: at least as late as the usual publication. Holidays and delayed releases are not
-modelled. Values are never dated by the moment at which old data was fetched.
+Each rule is conservative: at least as late as the usual publication, US holidays counted. Releases delayed
+for another reason are not modelled. Values are never dated by the moment at which old data was fetched.
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
 from crypto_bt.core.market import Timeframe
+from crypto_bt.core.us_calendar import next_business_day
 
 Rule = Callable[[datetime], datetime]
 _DAY: Final = timedelta(days=1)
-_SATURDAY: Final = 5
-_TUESDAY: Final = 1
 
 
 def _end_of_day(day: datetime) -> datetime:
@@ -25,10 +24,7 @@ def _next_day_13(day: datetime) -> datetime:
 
 
 def _next_business_day(day: datetime, hour: int) -> datetime:
-    following = day + _DAY
-    while following.weekday() >= _SATURDAY:
-        following += _DAY
-    return following + timedelta(hours=hour)
+    return datetime.combine(next_business_day(day.date()), time(hour), UTC)
 
 
 def _next_business_day_15(day: datetime) -> datetime:
@@ -41,7 +37,7 @@ def _next_business_day_22(day: datetime) -> datetime:
 
 def _tuesday_after_its_week(day: datetime) -> datetime:
     monday = day - timedelta(days=day.weekday())
-    return monday + timedelta(days=7 + _TUESDAY, hours=22)
+    return _next_business_day(monday + timedelta(days=7), 22)
 
 
 def _twentieth_of_next_month(day: datetime) -> datetime:
@@ -64,7 +60,7 @@ RULES: Final[dict[str, Rule]] = {
     # Release H.15 comes after 16:15 New York (20:15 or 21:15 UTC) of the next business day.
     "DGS10": _next_business_day_22,
     "T10Y2Y": _next_business_day_22,
-    # Release H.10 comes on Mondays with the week before, on Tuesdays after a holiday.
+    # Release H.10 comes on Mondays with the week before, after a holiday on Tuesdays.
     "DTWEXBGS": _tuesday_after_its_week,
     # Between the 10th and the 15th as a rule.
     "CPIAUCSL": _twentieth_of_next_month,

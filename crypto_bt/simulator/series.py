@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, Protocol
 
-from crypto_bt.simulator.us_calendar import business_day, next_business_day
+from crypto_bt.core.us_calendar import business_day, next_business_day
 
 FEAR_GREED: Final = "fear_greed"
 DOMINANCE: Final = "btc_dominance"

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from crypto_bt.core.us_calendar import business_day, trading_day
 from crypto_bt.simulator.market import FloatArray
 from crypto_bt.simulator.path import generator
 from crypto_bt.simulator.series import (
@@ -21,7 +22,6 @@ from crypto_bt.simulator.series import (
     Observation,
     publication,
 )
-from crypto_bt.simulator.us_calendar import business_day, trading_day
 
 _DAY: Final = timedelta(days=1)
 _UPDATED_EVERY: Final = timedelta(minutes=10)

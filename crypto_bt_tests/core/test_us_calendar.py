@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
-from crypto_bt.simulator.us_calendar import business_day, next_business_day, trading_day
+from crypto_bt.core.us_calendar import business_day, next_business_day, trading_day
 from crypto_bt_tests.recorded import RECORDED, needs_recorded
 
 
