@@ -6,7 +6,6 @@ time is scaled stands in crypto_bt_tests/sources/budget_campaign.py.
 """
 
 import argparse
-import asyncio
 import json
 import sys
 import tempfile
@@ -44,7 +43,7 @@ def summary(repeats: list[dict[str, float]]) -> dict[str, float]:
     """The most, or the sum, of the figures of all repeats."""
     most = ("most_of_ours_in_a_minute", "most_of_all_in_a_minute", "trader_in_a_minute", "seconds")
     found = {name: max(one[name] for one in repeats) for name in most}
-    sums = ("minutes", "waits", "retries", "our_weight", "killed")
+    sums = ("voids", "minutes", "waits", "retries", "our_weight", "killed")
     return found | {name: sum(one[name] for one in repeats) for name in sums}
 
 
@@ -68,9 +67,12 @@ def main() -> None:
     while len(done) < options.repeats:
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            repeat = asyncio.run(run_repeat(f"{options.seed}/{len(done)}", market, Path(folder)))
+            repeat = run_repeat(f"{options.seed}/{len(done)}", market, Path(folder))
         seconds += time.monotonic() - began
-        done.append({**repeat.figures, "held": not repeat.failures})
+        held_it = not (repeat.failures or repeat.void)
+        done.append({**repeat.figures, "voids": repeat.voids, "held": held_it})
+        if repeat.void:
+            failures.append(f"seed {repeat.seed}: void, the trader could not ask what it should")
         failures += [f"seed {repeat.seed}: {failure}" for failure in repeat.failures]
         held = sum(bool(one["held"]) for one in done)
         evidence = {

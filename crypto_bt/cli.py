@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from crypto_bt import __version__
-from crypto_bt.commands import backtest, data, demo, dev, homes, simulate, sql, status
+from crypto_bt.commands import backtest, data, demo, dev, homes, simulate, sql, status, universe
 from crypto_bt.core.errors import CryptoBtError
 
 INTERRUPTED: Final = 130
@@ -46,6 +46,7 @@ app.command()(backtest.backtest)
 app.command()(status.status)
 app.command("sql")(sql.sql)
 app.add_typer(data.app, name="data")
+app.add_typer(universe.app, name="universe")
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from crypto_bt.commands.options import parse_day
 from crypto_bt.commands.output import UNWELL, Output
 from crypto_bt.core.errors import CryptoBtError, UsageError
 from crypto_bt.core.night import cutoff_of, last_due_night
-from crypto_bt.core.quality import not_loaded
+from crypto_bt.core.verdict import not_loaded
 
 if TYPE_CHECKING:
     from crypto_bt.defs.resources import Desk

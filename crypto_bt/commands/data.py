@@ -12,7 +12,7 @@ from crypto_bt.commands.options import SymbolsOption, parse_datasets, parse_symb
 from crypto_bt.commands.output import UNWELL, Output, minute
 from crypto_bt.core.datasets import DATASETS
 from crypto_bt.core.errors import UsageError
-from crypto_bt.core.quality import not_loaded
+from crypto_bt.core.verdict import not_loaded
 from crypto_bt.runtime.home import Home
 from crypto_bt.settings import Settings
 

@@ -7,7 +7,8 @@ import typer
 
 from crypto_bt.commands.homes import HomeOption, JsonOption, open_home
 from crypto_bt.commands.output import UNWELL, Output, minute
-from crypto_bt.core.quality import Verdict, coverage_of, data_age, not_loaded
+from crypto_bt.core.quality import coverage_of, data_age
+from crypto_bt.core.verdict import Verdict, not_loaded
 from crypto_bt.core.wholeness import hours
 
 if TYPE_CHECKING:

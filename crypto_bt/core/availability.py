@@ -1,7 +1,8 @@
 """When a value of a series could first be known, where its source does not say so.
 
-Each rule is conservative: at least as late as the usual publication, US holidays counted. Releases delayed
-for another reason are not modelled. Values are never dated by the moment at which old data was fetched.
+Each rule is conservative: at least as late as the source that is read here usually shows the value, US
+holidays counted. Releases delayed for another reason are not modelled. Values are never dated by the moment
+at which old data was fetched.
 """
 
 from collections.abc import Callable
@@ -35,6 +36,10 @@ def _next_business_day_22(day: datetime) -> datetime:
     return _next_business_day(day, 22)
 
 
+def _second_business_day_22(day: datetime) -> datetime:
+    return _next_business_day(_next_business_day(day, 0), 22)
+
+
 def _tuesday_after_its_week(day: datetime) -> datetime:
     monday = day - timedelta(days=day.weekday())
     return _next_business_day(monday + timedelta(days=7), 22)
@@ -46,17 +51,21 @@ def _twentieth_of_next_month(day: datetime) -> datetime:
 
 
 def _at_once(moment: datetime) -> datetime:
-    return moment
+    return moment + timedelta(minutes=1)
 
 
-#: Rule by series. Those known at once carry their source's own time stamp as the observation.
+#: Rule by series. Those known at once carry their source's own time stamp as the observation, floored to the
+#: minute: at the end of that minute the value was there.
 RULES: Final[dict[str, Rule]] = {
     "fear_greed": _end_of_day,
-    # FRED has the close of the day on the next morning.
-    "VIXCLS": _next_day_13,
+    # FRED shows the close on the same evening: at 19:11 Chicago (00:11 or 01:11 UTC).
     "SP500": _next_day_13,
-    # The New York Fed publishes it at 9:00 local time (13:00 or 14:00 UTC) of the next business day.
-    "DFF": _next_business_day_15,
+    # FRED takes it over on the next business morning, between 7:30 and 8:40 Chicago (14:40 UTC in winter):
+    # Friday's close stands there on Monday.
+    "VIXCLS": _next_business_day_15,
+    # The New York Fed publishes it on the next business morning. FRED has it with release H.15, which was
+    # seen to lag a further day: on Tuesday afternoon it ended with Friday.
+    "DFF": _second_business_day_22,
     # Release H.15 comes after 16:15 New York (20:15 or 21:15 UTC) of the next business day.
     "DGS10": _next_business_day_22,
     "T10Y2Y": _next_business_day_22,

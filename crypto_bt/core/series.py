@@ -1,6 +1,7 @@
 """Series that belong to no symbol: what may enter the store, and what a revision becomes."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -28,6 +29,8 @@ PLAUSIBLE: Final[Mapping[str, tuple[float, float]]] = {
 }
 #: How a source writes that there is no value.
 MISSING: Final = frozenset({"", "."})
+#: A decimal text; float() would also take underscores, words and the digits of other scripts.
+_DECIMAL: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
 
 def validate_series(
@@ -125,9 +128,11 @@ def _moment(value: object, series: str) -> datetime | None:
 def _number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
+    if isinstance(value, str) and not _DECIMAL.fullmatch(value.strip()):
+        return None
     try:
-        number = float(value) if not isinstance(value, str) or value.isascii() else math.nan
-    except (ValueError, OverflowError):
+        number = float(value)
+    except OverflowError:
         return None
     return number if math.isfinite(number) else None
 

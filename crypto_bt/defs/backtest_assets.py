@@ -9,7 +9,7 @@ import dagster as dg
 from pydantic import Field
 
 from crypto_bt.core.errors import CryptoBtError
-from crypto_bt.core.quality import not_loaded
+from crypto_bt.core.verdict import not_loaded
 from crypto_bt.defs.night_plan import plan_night
 from crypto_bt.defs.night_process import run_night_process
 from crypto_bt.defs.partitions import DAILY, DAILY_FRESHNESS

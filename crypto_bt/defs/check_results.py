@@ -8,7 +8,7 @@ import dagster as dg
 
 from crypto_bt.core.datasets import DATASETS
 from crypto_bt.core.night import knowable_at
-from crypto_bt.core.quality import Severity, Verdict, not_loaded
+from crypto_bt.core.verdict import Severity, Verdict, not_loaded
 from crypto_bt.defs.partitions import PARTITION
 from crypto_bt.defs.published_files import mark_stale
 from crypto_bt.defs.resources import Desk, snapshot_of_run

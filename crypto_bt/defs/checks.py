@@ -12,9 +12,9 @@ from typing import Final
 import dagster as dg
 import polars as pl
 
-from crypto_bt.core import quality
+from crypto_bt.core import candle_quality, quality
 from crypto_bt.core.market import STANDARD_TIMEFRAMES, Timeframe
-from crypto_bt.core.quality import Verdict
+from crypto_bt.core.verdict import Verdict
 from crypto_bt.core.wholeness import find_gaps
 from crypto_bt.defs.check_results import build_check
 from crypto_bt.defs.feed_checks import build_feed_checks
@@ -27,10 +27,9 @@ CandleDecision = Callable[[Timeframe, Desk, str, datetime], Verdict]
 
 def _data_age(timeframe: Timeframe, desk: Desk, snapshot: str, now: datetime) -> Verdict:
     closed = stored_candles(desk, timeframe, snapshot).filter(pl.col("open_time") + timeframe.delta <= now)
-    newest = closed["open_time"].max()
-    return quality.data_age(
-        timeframe, newest + timeframe.delta if isinstance(newest, datetime) else None, now
-    )
+    closes = closed.group_by("symbol").agg(pl.col("open_time").max() + timeframe.delta)
+    by_symbol = dict(closes.iter_rows())
+    return quality.data_age(timeframe, max(by_symbol.values(), default=None), now, by_symbol)
 
 
 def _coverage(timeframe: Timeframe, desk: Desk, snapshot: str, now: datetime) -> Verdict:
@@ -44,16 +43,16 @@ def _continuity(timeframe: Timeframe, desk: Desk, snapshot: str, now: datetime) 
 
 
 def _ohlc_sanity(timeframe: Timeframe, desk: Desk, snapshot: str, now: datetime) -> Verdict:
-    return quality.ohlc_sanity(timeframe, stored_candles(desk, timeframe, snapshot), now)
+    return candle_quality.ohlc_sanity(timeframe, stored_candles(desk, timeframe, snapshot))
 
 
 def _quarantine(timeframe: Timeframe, desk: Desk, snapshot: str, now: datetime) -> Verdict:
     refused = _remarks(desk, "quarantine", timeframe, snapshot, now)
-    return quality.quarantine(timeframe, refused, stored_candles(desk, timeframe, snapshot), now)
+    return candle_quality.quarantine(timeframe, refused, stored_candles(desk, timeframe, snapshot))
 
 
 def _revisions(timeframe: Timeframe, desk: Desk, snapshot: str, now: datetime) -> Verdict:
-    return quality.revisions(timeframe, _remarks(desk, "revisions", timeframe, snapshot, now))
+    return candle_quality.revisions(timeframe, _remarks(desk, "revisions", timeframe, snapshot, now))
 
 
 def _timeframe_consistency(timeframe: Timeframe, desk: Desk, snapshot: str, now: datetime) -> Verdict:
@@ -62,7 +61,9 @@ def _timeframe_consistency(timeframe: Timeframe, desk: Desk, snapshot: str, now:
         return desk.store.read(dataset, symbols=desk.settings.SYMBOLS, start=since, at=snapshot)
 
     finer = Timeframe.M15 if timeframe is Timeframe.H1 else Timeframe.H1
-    return quality.timeframe_consistency(recent(finer.dataset), recent(timeframe.dataset))
+    return candle_quality.timeframe_consistency(
+        recent(finer.dataset), recent(timeframe.dataset), timeframe, finer
+    )
 
 
 def _remarks(desk: Desk, name: str, timeframe: Timeframe, snapshot: str, now: datetime) -> pl.DataFrame:
@@ -98,7 +99,7 @@ def candle_checks(timeframes: Sequence[Timeframe]) -> list[dg.AssetChecksDefinit
         for timeframe in timeframes
         for name, (decide, blocking, about) in ON_EVERY_TIMEFRAME.items()
     ]
-    coarser = [Timeframe.H4]
+    coarser = [Timeframe.H4, Timeframe.D1, *([Timeframe.H1] if Timeframe.M15 in timeframes else [])]
     return checks + [
         build_check(
             timeframe.dataset,

@@ -13,13 +13,15 @@ import polars as pl
 
 from crypto_bt.core.candle_flags import JUMP, STALE_RUN
 from crypto_bt.core.datasets import DATASETS, POSITIONING_DATASETS
-from crypto_bt.core.errors import SourceUnavailable
+from crypto_bt.core.errors import SourceError, SourceUnavailable
 from crypto_bt.core.market import Listing, Timeframe
 from crypto_bt.core.universe import UniverseReport, check_universe
+from crypto_bt.core.universe_history import VOLUME_DAYS, changed_rows, derived_rows, observed_rows
 from crypto_bt.defs.changes import Window, build_changes, count_by_dataset, flags_of
 from crypto_bt.sources import Batch, FetchRequest, MarketSource, Usage
 from crypto_bt.store import MarketStore, Snapshot
 
+UNIVERSE_DATASET: Final = "universe"
 #: Called with (requests done, requests in all, rows so far).
 Progress = Callable[[int, int, int], None]
 #: The exchange keeps so much of what it says hourly of open interest and positions.
@@ -74,6 +76,7 @@ async def ingest(
         requests = [
             request
             for dataset in datasets
+            if dataset != UNIVERSE_DATASET
             for request in requests_for(store, dataset, report.tradable, window, now)
         ]
         batches: list[Batch] = []
@@ -86,13 +89,23 @@ async def ingest(
         if progress is not None:
             progress(0, len(requests), 0)
         failures = await source.fetch_all(requests, collect)
+        tickers, without = await _tickers(source, datasets)
     if requests and not batches:
         raise SourceUnavailable(
             f"None of {len(requests)} requests to {identity} succeeded; the first: {failures[0].reason}",
             "The stored data is unchanged; see the exchange's status, then run the update again.",
         )
     changes = build_changes(store, datasets, batches, window, now)
-    changes["universe"] = universe_rows(list(dict.fromkeys((*universe, *symbols))), listings, now)
+    changes[UNIVERSE_DATASET] = _universe_changes(
+        store,
+        changes.get(Timeframe.D1.dataset, DATASETS[Timeframe.D1.dataset].empty()),
+        listings,
+        tickers,
+        followed=list(dict.fromkeys((*universe, *symbols))),
+        window=window,
+        now=now,
+        whole=UNIVERSE_DATASET in datasets,
+    )
     snapshot = store.publish(changes, source=identity, published_by=published_by, now=now)
     flags = {name: flags_of(name, changes[name]) for name in datasets}
     return IngestReport(
@@ -107,7 +120,7 @@ async def ingest(
         revised=count_by_dataset(changes["revisions"], datasets),
         stale_runs={name: found.count(STALE_RUN) for name, found in flags.items()},
         jumps={name: found.count(JUMP) for name, found in flags.items()},
-        failed={f"{f.request.symbol} {f.request.dataset}": f.reason for f in failures},
+        failed={f"{f.request.symbol} {f.request.dataset}": f.reason for f in failures} | without,
     )
 
 
@@ -128,23 +141,35 @@ def requests_for(
     return [FetchRequest(dataset, symbol, start, window.end) for symbol, start in starts.items()]
 
 
-def universe_rows(symbols: Sequence[str], listings: Mapping[str, Listing], now: datetime) -> pl.DataFrame:
-    """What the exchange says of each symbol today, one row each."""
-    day = Timeframe.D1.floor(now)
-    known = [listings.get(symbol) for symbol in symbols]
-    return pl.DataFrame(
-        {
-            "symbol": list(symbols),
-            "day": [day] * len(symbols),
-            "onboard_time": [listing.onboard if listing else None for listing in known],
-            "delisted_time": [None] * len(symbols),
-            "status": [listing.status if listing else "MISSING" for listing in known],
-            "tradable": [bool(listing and listing.tradable) for listing in known],
-            "followed": [True] * len(symbols),
-            "observed": [True] * len(symbols),
-            "quote_volume_24h": [None] * len(symbols),
-            "quote_volume_30d": [None] * len(symbols),
-            "available_at": [now] * len(symbols),
-        },
-        schema=DATASETS["universe"].schema,
-    ).sort("symbol")
+async def _tickers(source: MarketSource, datasets: Sequence[str]) -> tuple[dict[str, float], dict[str, str]]:
+    """Turnovers for the universe, and why there are none; they are worth no failed update."""
+    if UNIVERSE_DATASET not in datasets:
+        return {}, {}
+    try:
+        return await source.tickers(), {}
+    except SourceError as error:
+        return {}, {f"tickers {UNIVERSE_DATASET}": str(error)}
+
+
+def _universe_changes(
+    store: MarketStore,
+    fresh: pl.DataFrame,
+    listings: Mapping[str, Listing],
+    tickers: Mapping[str, float],
+    *,
+    followed: Sequence[str],
+    window: Window,
+    now: datetime,
+    whole: bool,
+) -> pl.DataFrame:
+    """Rows of the universe: all of them if it was asked for (``whole``), else those whose status changed."""
+    stored = store.read(UNIVERSE_DATASET)
+    since = min(window.start, Timeframe.D1.floor(now)) - timedelta(days=VOLUME_DAYS)
+    known = store.read(Timeframe.D1.dataset, start=since)
+    daily = pl.concat([known.join(fresh, on=["symbol", "open_time"], how="anti"), fresh])
+    observed = observed_rows(listings, tickers, daily, stored, followed=followed, now=now)
+    if not whole:
+        return changed_rows(observed, stored)
+    end = min(window.end, Timeframe.D1.floor(now))
+    derived = derived_rows(listings, daily, stored, followed=followed, start=window.start, end=end)
+    return pl.concat([derived, observed])

@@ -11,7 +11,7 @@ from typing import Final
 import dagster as dg
 
 from crypto_bt.core.market import Timeframe
-from crypto_bt.core.quality import not_loaded
+from crypto_bt.core.verdict import not_loaded
 from crypto_bt.defs.dead_runs import fail_dead_runs
 from crypto_bt.defs.ingest import POSITIONING_KEPT
 from crypto_bt.defs.partitions import day_key, range_tags, symbol_range_tags

@@ -10,7 +10,8 @@ from typing import Final
 
 from crypto_bt.sources.account import Account
 from crypto_bt.sources.answers import LONGEST_PAUSE
-from crypto_bt.sources.ledger import ANSWERED, PAUSED, RESERVED, WAITING, Entry, Ledger
+from crypto_bt.sources.ledger import Ledger
+from crypto_bt.sources.ledger_entry import ANSWERED, PAUSED, RESERVED, WAITING, Entry
 from crypto_bt.sources.others import OthersForecast
 
 WEIGHT: Final = "weight"

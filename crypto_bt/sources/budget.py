@@ -146,6 +146,7 @@ class RollingBudget:
             return allowance
         allowance = min(allowance, self.allowance - self._looks())
         others = self._books.others
+        others.few = self._part(HEADROOM)
         if not others.known(now):
             allowance = min(allowance, self._part(SCHEDULED_SHARE))
         expected = others.expected(now)

@@ -66,7 +66,10 @@ def _read_json(body: bytes) -> Rows | None:
 
 
 def _read_csv(body: bytes, series: str) -> Rows | None:
-    lines = list(csv.reader(io.StringIO(body.decode("utf-8", errors="strict"))))
+    try:
+        lines = list(csv.reader(io.StringIO(body.decode("utf-8-sig"))))
+    except csv.Error:
+        return None
     if not lines or [name.strip() for name in lines[0][1:]] != [series]:
         return None
     return [(line[0], line[1]) if len(line) == 2 else (None, ",".join(line)) for line in lines[1:] if line]

@@ -11,64 +11,18 @@ import os
 import stat
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-RESERVED: Final = "reserved"
-ANSWERED: Final = "answered"
-PAUSED: Final = "paused"
-WAITING: Final = "waiting"
-#: Seconds after which no line matters any more: the longest span of a limit, a timeout, and a margin.
-KEPT_SECONDS: Final = 420.0
+from crypto_bt.sources.ledger_entry import KEPT_SECONDS, Entry, parse
+
 #: A file above this size is looked at for lines that have become old.
 _LARGE: Final = 256 * 1024
 #: A holder of the lock keeps it for some microseconds, unless it was stopped or has no processor.
 _PATIENCE_SECONDS: Final = 2.0
+_LOCK_TICK: Final = 0.0002
 _TRY_AGAIN_SECONDS: Final = 60.0
 _LONGEST_LINE: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line: at ``wall`` (seconds since 1970, by the writer's clock) something happened to ``id``.
-
-    ``figure`` is the cost of a reservation, the used weight that an answer told (-1: none), the seconds of a
-    pause, the allowance of who waits. ``grace`` is how many seconds a reserved request may take.
-    """
-
-    what: str
-    id: str
-    wall: float
-    kind: str
-    figure: float
-    grace: float = 0.0
-
-    def line(self) -> bytes:
-        """The entry as it is written."""
-        text = f"{self.what} {self.id} {self.wall:.6f} {self.kind} {self.figure:g} {self.grace:g}\n"
-        return text.encode()
-
-    def age(self, wall: float) -> float:
-        """Seconds since; below 0 where the writer's clock was ahead."""
-        return wall - self.wall
-
-    def alive(self, wall: float) -> bool:
-        """Whether it may still matter. A clock that was set back makes old lines look new, for so long."""
-        length = self.figure if self.what == PAUSED else 0.0
-        return -KEPT_SECONDS <= self.age(wall) <= max(KEPT_SECONDS, length)
-
-
-def parse(line: bytes) -> Entry | None:
-    """The entry that ``line`` holds; None for anything else."""
-    try:
-        what, identity, wall, kind, figure, grace = line.decode("ascii").split()
-        entry = Entry(what, identity, float(wall), kind, float(figure), float(grace))
-    except ValueError:
-        return None
-    numbers = (entry.wall, entry.figure, entry.grace)
-    sane = all(math.isfinite(number) and -1 <= number < 1e12 for number in numbers)
-    return entry if sane and what in (RESERVED, ANSWERED, PAUSED, WAITING) else None
 
 
 class Ledger:
@@ -94,8 +48,7 @@ class Ledger:
         if time.monotonic() < self._not_before:
             return []
         try:
-            self._lock()
-            return self._read()
+            return self._read(self._lock())
         except (OSError, ImportError) as error:
             self._fail(error)
             return []
@@ -106,11 +59,11 @@ class Ledger:
 
     def end(self) -> None:
         """Write, and give the lock back."""
-        if not self._held:
+        if self._file is None or not self._held:
             return
         try:
-            self._flush()
-            self._compact()
+            self._flush(self._file)
+            self._compact(self._file)
         except OSError as error:
             self._fail(error)
         finally:
@@ -122,33 +75,31 @@ class Ledger:
             os.close(self._file)
             self._file, self._held = None, False
 
-    def _lock(self) -> None:
+    def _lock(self) -> int:
         import fcntl
 
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not self._held:
-            if self._file is None:
-                self._open()
-            file = self._file
-            assert file is not None
+        while True:
+            file = self._open() if self._file is None else self._file
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"its lock was not free for {_PATIENCE_SECONDS:g} s") from None
-                time.sleep(0.0002)
+                time.sleep(_LOCK_TICK)
                 continue
             # Whoever compacts puts a new file in the place of the old one.
             if self._is_current(file):
                 self._held = True
-            else:
-                self.close()
+                return file
+            self.close()
 
-    def _open(self) -> None:
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        if not stat.S_ISREG(os.fstat(self._file).st_mode):
+    def _open(self) -> int:
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._file, self._offset, self._rest = file, 0, b""
+        if not stat.S_ISREG(os.fstat(file).st_mode):
             raise OSError("it is no file")
-        self._offset, self._rest = 0, b""
+        return file
 
     def _is_current(self, file: int) -> bool:
         try:
@@ -165,57 +116,54 @@ class Ledger:
             fcntl.flock(self._file, fcntl.LOCK_UN)
         self._held = False
 
-    def _read(self) -> list[Entry]:
+    def _read(self, file: int) -> list[Entry]:
         """What stands after what was read before."""
-        assert self._file is not None
         first = self._offset == 0
-        size = os.fstat(self._file).st_size
+        size = os.fstat(file).st_size
         if size < self._offset:
             self._offset, self._rest, first = 0, b"", True
         if size == self._offset:
             return []
-        text = self._rest + os.pread(self._file, size - self._offset, self._offset)
+        text = self._rest + os.pread(file, size - self._offset, self._offset)
         self._offset = size
         if first and self._last and (known := text.rfind(self._last)) >= 0:
             text = text[known + len(self._last) :]
         *lines, self._rest = text.split(b"\n")
-        if lines:
-            self._last = lines[-1] + b"\n"
-        entries = (parse(line) for line in lines if len(line) <= _LONGEST_LINE)
+        entries = [entry for line in lines if len(line) <= _LONGEST_LINE and (entry := parse(line))]
+        if entries:
+            self._last = entries[-1].line()
         wall = self._wall()
-        return [entry for entry in entries if entry is not None and entry.alive(wall)]
+        return [entry for entry in entries if entry.alive(wall)]
 
-    def _flush(self) -> None:
+    def _flush(self, file: int) -> None:
         if not self._unwritten:
             return
-        assert self._file is not None
         # Under the lock nobody is writing: an unfinished line is the last that a killed process wrote.
         text = (b"\n" if self._rest else b"") + b"".join(self._unwritten)
-        written = os.write(self._file, text)
+        written = os.write(file, text)
         if written != len(text):
             raise OSError(f"{written} of {len(text)} bytes written, the disk is full")
         self._offset += written
         self._rest, self._last = b"", self._unwritten[-1]
         self._unwritten.clear()
 
-    def _compact(self) -> None:
+    def _compact(self, file: int) -> None:
         """Put a new file in place when this one is large and most of it old."""
-        assert self._file is not None
         if self._offset < _LARGE:
             return
         wall = self._wall()
-        oldest = parse(os.pread(self._file, _LONGEST_LINE, 0).partition(b"\n")[0])
+        oldest = parse(os.pread(file, _LONGEST_LINE, 0).partition(b"\n")[0])
         if oldest is not None and abs(oldest.age(wall)) < 2 * KEPT_SECONDS:
             return
-        lines = os.pread(self._file, self._offset, 0).splitlines(keepends=True)
+        lines = os.pread(file, self._offset, 0).splitlines(keepends=True)
         entries = [(line, parse(line)) for line in lines if len(line) <= _LONGEST_LINE]
         alive = b"".join(line for line, entry in entries if entry is not None and entry.alive(wall))
         fresh = self._path.with_name(f"{self._path.name}.new")
-        file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        written = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            os.write(file, alive)
+            os.write(written, alive)
         finally:
-            os.close(file)
+            os.close(written)
         fresh.replace(self._path)
 
     def _fail(self, error: Exception) -> None:

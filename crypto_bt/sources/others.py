@@ -16,6 +16,8 @@ KNOWN_AFTER: Final = 5.0
 BELIEVED_FOR: Final = 120.0
 #: Who looks away for longer (s) does not know what happened meanwhile, and begins to watch anew.
 _LOOKED_AWAY: Final = 10.0
+#: How far two clocks may drift apart in a minute (s).
+_DRIFT: Final = 0.05
 #: A rate that was measured over less than this (s) is not believed to go on.
 _SHORT: Final = 10.0
 
@@ -29,15 +31,17 @@ class _Seen(NamedTuple):
 
 
 class OthersForecast:
-    """Watches the counter; moments are seconds of one clock, answers come in their order.
+    """Watches the counter; moments are seconds of one clock.
 
-    Every figure of the others is a lower bound, short by at most what we have on its way: each request of
-    ours that may be in the counter is taken to be in it. So alone on the address nobody else is ever seen.
+    ``few`` is the weight a minute up to which others need not be known any better. Every figure of the others
+    is a lower bound, short by at most what we have on its way: each request of ours that may be in the
+    counter is taken to be in it. So alone on the address nobody else is ever seen.
     """
 
     def __init__(self) -> None:
         self.peak = 0
-        #: When the watch began, when the counter was last seen, and when others came up where none had been.
+        self.few = 0
+        #: When the watch began, when the counter was last seen, and when others became more than a few.
         self._first = self._last = self._appeared = -math.inf
         #: When the minute began: not before, and not after.
         self._began: tuple[float, float] | None = None
@@ -53,6 +57,8 @@ class OthersForecast:
 
         ``own_since(moment)`` is our own weight that may have reached the exchange after ``moment``.
         """
+        # Another process's answer may be read late. It counts as later than it was: that proves less.
+        answered = max(answered, self._last)
         if answered - self._last > BELIEVED_FOR:
             self._forget()
         if answered - self._last > _LOOKED_AWAY:
@@ -67,14 +73,14 @@ class OthersForecast:
             # It may have been counted in the minute before.
             return
         began = asked - MINUTE if self._began is None else self._began[0]
-        alone = not self.expected(answered)
+        were_few = self.expected(answered) <= self.few
         self._others = max(self._others, used - own_since(began))
-        if alone and self._others:
-            self._appeared = answered
         self.peak = max(self.peak, self._others)
         if self._since is None:
             self._since, self._base = answered, self._others
         self._measured = answered
+        if were_few and self.expected(answered) > self.few:
+            self._appeared = answered
         most = max(used, self._seen[-1].most) if self._seen else used
         self._seen.append(_Seen(answered, asked, used, most))
 
@@ -83,10 +89,10 @@ class OthersForecast:
         return now - self._last
 
     def known(self, now: float) -> bool:
-        """Whether we have watched long enough to know the others: a whole minute, where there are any."""
+        """Whether we have watched long enough to know the others: a whole minute, if they are not few."""
         if now - self._last > BELIEVED_FOR:
             return False
-        if self.expected(now):
+        if self.expected(now) > self.few:
             return now - max(self._first, self._appeared) >= MINUTE
         return now - self._first >= KNOWN_AFTER
 
@@ -114,9 +120,10 @@ class OthersForecast:
         if self._began is not None:
             earliest, latest = self._began
             if now >= latest + MINUTE:
-                passed = (now - latest) // MINUTE * MINUTE
+                minutes = (now - latest) // MINUTE
+                passed, drift = minutes * MINUTE, minutes * _DRIFT
                 self._end(latest + MINUTE)
-                self._start((earliest + passed, latest + passed))
+                self._start((earliest + passed - drift, latest + passed + drift))
         elif self._since is not None and now >= self._since + MINUTE:
             self._end(self._since + MINUTE)
             self._forget()
@@ -125,8 +132,12 @@ class OthersForecast:
         """The counter fell: a minute began between ``earliest`` and ``latest``."""
         began = (earliest, latest)
         if self._began is not None:
-            whole = round((latest - self._began[1]) / MINUTE) * MINUTE
-            both = max(earliest, self._began[0] + whole), min(latest, self._began[1] + whole)
+            minutes = round((latest - self._began[1]) / MINUTE)
+            passed, drift = minutes * MINUTE, max(minutes, 1) * _DRIFT
+            both = (
+                max(earliest, self._began[0] + passed - drift),
+                min(latest, self._began[1] + passed + drift),
+            )
             began = both if both[0] <= both[1] else began
         self._end(began[1])
         self._start(began)

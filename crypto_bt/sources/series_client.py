@@ -24,6 +24,14 @@ LARGEST_BODY: Final = 32 * 1024 * 1024
 Read = TypeVar("Read")
 
 
+class NotThere(SourceRefused):
+    """The source knows no such path (HTTP 404)."""
+
+
+class WrongAnswer(ValueError):
+    """What a reader of answers raises to say what is wrong with one."""
+
+
 class SeriesClient:
     """GET requests to ``base_url``; errors name ``name`` and the path, never the query: it may hold a key."""
 
@@ -60,7 +68,7 @@ class SeriesClient:
     async def get(self, path: str, query: Mapping[str, str], read: Callable[[bytes], Read | None]) -> Read:
         """What ``read`` makes of the body; None from it, or a ValueError, means a wrong answer: asked again.
 
-        Raises SourceUnavailable after four tries, and SourceRefused at once.
+        Raises SourceUnavailable after four tries, and SourceRefused (NotThere for a 404) at once.
         """
         reason = ""
         for attempt in range(len(WAITS) + 1):
@@ -102,6 +110,8 @@ class SeriesClient:
         self._check(status, headers, body, path)
         try:
             value = read(body)
+        except WrongAnswer as error:
+            raise Transient(str(error)) from None
         except (ValueError, RecursionError):
             value = None
         if value is None:
@@ -117,7 +127,8 @@ class SeriesClient:
                 f"{self._name}: an answer of more than {LARGEST_BODY} bytes ({path}).", "It is not read."
             )
         if status != 200:
-            raise SourceRefused(
+            refusal = NotThere if status == 404 else SourceRefused
+            raise refusal(
                 f"{self._name} refused the request: HTTP {status} ({path}).{_about_a_key(body)}",
                 "Asking again cannot help; see SOURCES_URL and the source's own pages.",
             )

@@ -1,10 +1,12 @@
 """What the series sources share: a client, and rows that are validated into a batch."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Self
 
+from crypto_bt.core.errors import SourceRefused
 from crypto_bt.core.series import validate_series
 from crypto_bt.sources.series_client import SeriesClient
 from crypto_bt.sources.source import Batch, FetchRequest, Usage
@@ -12,7 +14,7 @@ from crypto_bt.sources.source import Batch, FetchRequest, Usage
 Rows = Sequence[tuple[object, object]]
 
 
-class HttpSeriesSource:
+class HttpSeriesSource(ABC):
     """Base of the series sources: a subclass names itself and turns one request into rows."""
 
     name: str
@@ -40,6 +42,11 @@ class HttpSeriesSource:
 
     async def fetch(self, request: FetchRequest, now: datetime) -> Batch:
         """See :class:`~crypto_bt.sources.series_source.SeriesSource`."""
+        if request.symbol not in self.series or request.dataset != self.dataset:
+            raise SourceRefused(
+                f"{self.name} has no series {request.symbol} of {request.dataset}.",
+                f"Of {self.dataset} it has {', '.join(self.series)}.",
+            )
         valid = validate_series(
             await self.rows(request),
             dataset=self.dataset,
@@ -50,6 +57,6 @@ class HttpSeriesSource:
         )
         return Batch(self.dataset, request.symbol, valid.frame, valid.quarantine)
 
+    @abstractmethod
     async def rows(self, request: FetchRequest) -> Rows:
         """The rows (time, value) that the source gives for ``request``; it may give more than was asked."""
-        raise TypeError(f"{type(self).__name__} reads nothing")

@@ -89,8 +89,7 @@ class Session:
             return await with_retries(
                 once, what=what, sleep=self._sleep, chance=self._chance, on_retry=self._count_retry
             )
-        except AddressRefused as error:
-            self._refused = error
+        except AddressRefused:
             raise
         except SourceRefused as error:
             raise SourceRefused(f"{what}: {error.what}", error.mend) from None
@@ -119,9 +118,14 @@ class Session:
         except TooMany as error:
             self._books.pause(error.pause)
             raise
+        except AddressRefused as error:
+            self._refused = error
+            raise
 
     async def _watch(self) -> None:
         """Look at the exchange's counter; what goes wrong also goes wrong for who waits, and is told then."""
+        if self._refused is not None:
+            return
         async with self.weight.spend_watching() as reservation:
             with suppress(Transient, SourceRefused):
                 await self._send("fapiPublicGetTime", {}, 1, reservation)

@@ -23,9 +23,12 @@ def midnight(day: date) -> datetime:
     [
         ("fear_greed", "2026-03-03", "2026-03-04 00:00"),
         ("stablecoin_supply", "2026-03-03", "2026-03-04 00:00"),
-        ("VIXCLS", "2026-03-03", "2026-03-04 13:00"),
+        ("VIXCLS", "2026-03-03", "2026-03-04 15:00"),
+        ("VIXCLS", "2026-03-06", "2026-03-09 15:00"),
         ("SP500", "2026-03-06", "2026-03-07 13:00"),
-        ("DFF", "2026-03-06", "2026-03-09 15:00"),
+        ("DFF", "2026-03-03", "2026-03-05 22:00"),
+        ("DFF", "2026-03-06", "2026-03-10 22:00"),
+        ("DFF", "2026-01-16", "2026-01-21 22:00"),
         ("DGS10", "2026-03-06", "2026-03-09 22:00"),
         ("DGS10", "2026-01-16", "2026-01-20 22:00"),  # Martin Luther King's day lies between
         ("T10Y2Y", "2026-03-03", "2026-03-04 22:00"),
@@ -40,9 +43,10 @@ def test_available_at_by_hand(series: str, day: str, known: str) -> None:
     assert available_at(series, midnight(date.fromisoformat(day))) == expected
 
 
-def test_available_at_of_a_momentary_series_is_its_own_stamp() -> None:
+def test_available_at_of_a_momentary_series_is_the_end_of_the_minute_of_its_stamp() -> None:
     moment = datetime(2026, 3, 3, 2, 17, tzinfo=UTC)
-    assert {available_at(series, moment) for series in MOMENTARY} == {moment}
+    known = {available_at(series, moment) for series in MOMENTARY}
+    assert known == {moment + timedelta(minutes=1)}
 
 
 @given(day=DAYS, series=st.sampled_from(US_DAILY))

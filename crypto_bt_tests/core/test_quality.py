@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from crypto_bt.core import quality
+from crypto_bt.core import candle_quality, quality
 from crypto_bt.core.datasets import DATASETS
 from crypto_bt.core.market import Timeframe
-from crypto_bt.core.quality import Severity
+from crypto_bt.core.verdict import Severity, not_loaded, repair_command
 from crypto_bt.core.wholeness import find_gaps, judge
 from crypto_bt_tests.frames import candle_frame
 
@@ -38,11 +38,13 @@ def test_coverage_of_sixty_symbols(broken: int, passed: bool) -> None:
     verdict = quality.coverage_of(H1, universe(broken, 60), NOW)
     assert verdict.passed is passed
     assert verdict.figures["whole"] == 60 - broken
-    assert len(verdict.table) == broken
+    assert len(verdict.table) == 60
+    assert sum(row["judgement"] != "whole" for row in verdict.table) == broken
+    assert [row["symbol"] for row in verdict.table[:broken]] == [f"S{n:02}USDT" for n in range(broken)]
     assert verdict.severity is Severity.ERROR
     if not passed:
-        assert "57 of 60 symbols are whole (95.0%, must be above 95%)" in verdict.text
-        assert "S00USDT misses 3 candles in a row" in verdict.text
+        assert "57 of 60 symbols are whole in 1h (95.0%, must be above 95%)" in verdict.text
+        assert "S00USDT 1h misses 3 candles in a row" in verdict.text
         assert "--symbols S00USDT,S01USDT,S02USDT --timeframes 1h --start 2026-02-28" in verdict.text
 
 
@@ -55,7 +57,7 @@ def test_continuity_long_gap_fails_only_inside_the_lookback() -> None:
     verdict = quality.continuity(H1, old, NOW, LOOKBACK)
     assert verdict.passed
     assert verdict.figures["missing_candles"] == 3
-    assert verdict.table[0]["missing"] == "3"
+    assert verdict.table[0]["value"].startswith("3 candles in a row")
 
 
 @pytest.mark.parametrize(
@@ -74,13 +76,13 @@ def test_continuity_long_gap_fails_only_inside_the_lookback() -> None:
 )
 def test_ohlc_sanity_impossible_candle_fails(change: dict[str, float | None]) -> None:
     frame = candle_frame(HOURS)
-    assert quality.ohlc_sanity(H1, frame, NOW).passed
+    assert candle_quality.ohlc_sanity(H1, frame).passed
     first = pl.int_range(pl.len()) == 0
     spoilt = frame.with_columns(
         pl.when(first).then(pl.lit(value, dtype=pl.Float64())).otherwise(pl.col(name)).alias(name)
         for name, value in change.items()
     )
-    verdict = quality.ohlc_sanity(H1, spoilt, NOW)
+    verdict = candle_quality.ohlc_sanity(H1, spoilt)
     assert not verdict.passed
     assert f"BTCUSDT {HOURS[-1]:%Y-%m-%d %H:%M}" in verdict.text
 
@@ -93,20 +95,20 @@ def refused(moment: datetime) -> pl.DataFrame:
 
 def test_quarantine_fails_until_the_candle_has_healed() -> None:
     stored = candle_frame(without(5))
-    verdict = quality.quarantine(H1, refused(NOW - timedelta(hours=5)), stored, NOW)
+    verdict = candle_quality.quarantine(H1, refused(NOW - timedelta(hours=5)), stored)
     assert not verdict.passed
     assert "null: 1" in verdict.text
-    healed = quality.quarantine(H1, refused(NOW - timedelta(hours=6)), stored, NOW)
+    healed = candle_quality.quarantine(H1, refused(NOW - timedelta(hours=6)), stored)
     assert healed.passed
     assert healed.figures == {"quarantined": 0, "quarantined_ever": 1}
 
 
 def test_revisions_are_named() -> None:
     none = DATASETS["revisions"].empty()
-    assert quality.revisions(H1, none).passed
+    assert candle_quality.revisions(H1, none).passed
     row = {"dataset": "candles_1h", "symbol": "BTCUSDT", "open_time": HOURS[0], "field": "close"}
     one = pl.DataFrame([{**row, "before": 1.0, "after": 2.0, "seen_at": NOW}], schema=none.schema)
-    verdict = quality.revisions(H1, one)
+    verdict = candle_quality.revisions(H1, one)
     assert not verdict.passed
     assert verdict.severity is Severity.WARN
     assert "BTCUSDT 2026-02-28 23:00" in verdict.text
@@ -115,25 +117,29 @@ def test_revisions_are_named() -> None:
 def test_timeframe_consistency_compares_every_whole_group() -> None:
     hourly = candle_frame(HOURS)
     fours = candle_frame([NOW - timedelta(hours=4 * back) for back in range(1, 25)])
-    agreed = quality.timeframe_consistency(hourly, fours)
+    fours = fours.with_columns(volume=pl.lit(4.0))
+    agreed = candle_quality.timeframe_consistency(hourly, fours)
     assert agreed.passed
     assert agreed.figures["compared"] == 24
     off = fours.with_columns(high=pl.when(pl.int_range(pl.len()) == 3).then(1.5).otherwise(pl.col("high")))
-    verdict = quality.timeframe_consistency(hourly, off)
+    verdict = candle_quality.timeframe_consistency(hourly, off)
     assert not verdict.passed
     assert verdict.figures["inconsistent"] == 1
+    assert verdict.table[0]["value"] == "high 1 against 1.5"
+    thin = fours.with_columns(volume=pl.when(pl.int_range(pl.len()) == 3).then(3.9).otherwise(4.0))
+    assert candle_quality.timeframe_consistency(hourly, thin).table[0]["value"] == "volume 4 against 3.9"
 
 
 def test_not_loaded_passes_quietly_and_shows_the_backfill_command() -> None:
-    verdict = quality.not_loaded(NOW)
+    verdict = not_loaded(NOW)
     assert verdict.passed
     assert "crypto-bt data backfill --start 2025-03-01" in verdict.text
 
 
-def test_backfill_command_names_few_symbols_and_no_crowd() -> None:
-    few = quality.backfill_command(H4, NOW, NOW, ["BTCUSDT", "BTCUSDT"])
-    crowd = quality.backfill_command(H4, NOW, NOW, [f"S{n}" for n in range(9)])
+def test_repair_command_names_few_symbols_and_no_crowd() -> None:
+    few = repair_command(H4, NOW, NOW, ["BTCUSDT", "BTCUSDT"])
+    crowd = repair_command(H4, NOW, NOW, [f"S{n}" for n in range(9)])
     assert few == (
-        "crypto-bt data backfill --symbols BTCUSDT --timeframes 4h --start 2026-03-01 --end 2026-03-02"
+        "crypto-bt data repair --symbols BTCUSDT --timeframes 4h --start 2026-03-01 --end 2026-03-02"
     )
     assert "--symbols" not in crowd

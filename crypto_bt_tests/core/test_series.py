@@ -30,7 +30,7 @@ def test_validate_series_reads_dates_and_seconds() -> None:
     assert dict(valid.frame.schema) == SERIES_SCHEMA
     assert valid.frame["observed_at"].dt.day().to_list() == [3, 4, 5]
     assert valid.frame["value"].to_list() == [17.5, 18.0, 19.0]
-    assert valid.frame["available_at"][0] == datetime(2026, 3, 4, 13, tzinfo=UTC)
+    assert valid.frame["available_at"][0] == datetime(2026, 3, 4, 15, tzinfo=UTC)
     assert valid.quarantine.is_empty()
 
 
@@ -47,6 +47,10 @@ def test_validate_series_missing_value_is_neither_a_value_nor_refused(missing: s
         (("2026-03-03", "n/a"), "not a number"),
         (("2026-03-03", "nan"), "not a number"),
         (("2026-03-03", "inf"), "not a number"),
+        (("2026-03-03", "1_7"), "not a number"),
+        (("2026-03-03", "1,7"), "not a number"),
+        (("2026-03-03", "17 18"), "not a number"),
+        (("2026-03-03", "9" * 5000), "not a number"),
         (("2026-03-03", True), "not a number"),
         (("2026-03-03", [17]), "not a number"),
         (("2026-03-03", "0"), "implausible"),
@@ -95,7 +99,7 @@ def test_validate_series_never_raises_and_stores_only_plausible_values(
     low, high = PLAUSIBLE[series]
     assert valid.frame["value"].is_between(low, high).all()
     assert valid.frame["observed_at"].is_between(START, NOW).all()
-    assert (valid.frame["available_at"] >= valid.frame["observed_at"]).all()
+    assert (valid.frame["available_at"] > valid.frame["observed_at"]).all()
     assert not valid.frame["observed_at"].is_duplicated().any()
 
 

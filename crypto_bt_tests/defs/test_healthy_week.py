@@ -8,7 +8,8 @@ from dagster._utils.schedules import cron_string_iterator
 
 from crypto_bt.core.datasets import CANDLE_DATASETS
 from crypto_bt.core.market import Timeframe
-from crypto_bt.core.quality import Severity, Verdict, data_age
+from crypto_bt.core.quality import data_age
+from crypto_bt.core.verdict import Severity, Verdict
 from crypto_bt.defs.asset_specs import market_assets
 from crypto_bt.defs.jobs import NOT_INTRADAY
 from crypto_bt.defs.schedules import build_schedules
@@ -87,7 +88,7 @@ def test_data_age_verdict_names_value_limit_and_command() -> None:
     now = MONDAY + timedelta(hours=7)
     verdict = data_age(Timeframe.H1, MONDAY, now)
     assert "closed 2026-03-02 00:00 UTC, 7 h ago, limit 6 h" in verdict.text
-    assert "crypto-bt data backfill --timeframes 1h --start 2026-03-02 --end 2026-03-03" in verdict.text
+    assert "crypto-bt data repair --timeframes 1h --start 2026-03-02 --end 2026-03-03" in verdict.text
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_night_on_data_that_turned_stale_is_blocked_and_says_why(home: DeskHome)
     assert not blocked.success
     assert "candles_1h data_age: The newest 1h candle closed 2026-03-11 00:00 UTC" in blocked.why
     assert "23 h 30 min ago, limit 6 h" in blocked.why
-    mend = f"crypto-bt data backfill --home {home.desk.home.root} --timeframes 1h --start 2026-03-11"
+    mend = f"crypto-bt data repair --home {home.desk.home.root} --timeframes 1h --start 2026-03-11"
     assert mend in blocked.why
     assert home.desk.results.night(home.clock.now.date()) is None
     assert "nightly_backtest" not in blocked.metadata
@@ -109,9 +109,13 @@ def test_night_computed_late_is_judged_as_it_would_have_been(home: DeskHome) -> 
     in_time = home.desk.results.night(NIGHT.date())
     # Ten days later everything is stale, and one symbol has since been delisted.
     home.clock.now = NIGHT + timedelta(days=10)
-    gone = home.desk.store.read("universe").with_columns(
-        day=pl.lit(home.clock.now.replace(hour=0, minute=0)).cast(pl.Datetime("ms", "UTC")),
-        tradable=pl.col("symbol") != "SOLUSDT",
+    gone = (
+        home.desk.store.read("universe")
+        .unique("symbol", keep="last", maintain_order=True)
+        .with_columns(
+            day=pl.lit(home.clock.now.replace(hour=0, minute=0)).cast(pl.Datetime("ms", "UTC")),
+            tradable=pl.col("symbol") != "SOLUSDT",
+        )
     )
     source = home.desk.store.current()
     assert source is not None
@@ -185,8 +189,8 @@ def test_night_with_too_few_whole_symbols_is_blocked(tmp_path: Path) -> None:
         assert made.update(days=20, symbols=["BTCUSDT", "ETHUSDT"]).success
         blocked = made.night("2026-03-10")
     assert not blocked.success
-    assert "candles_1h coverage: 2 of 3 symbols are whole (66.7%, must be above 95%)" in blocked.why
-    assert "SOLUSDT misses" in blocked.why
+    assert "candles_1h coverage: 2 of 3 symbols are whole in 1h (66.7%, must be above 95%)" in blocked.why
+    assert "SOLUSDT 1h misses" in blocked.why
 
 
 def test_night_leaves_out_a_symbol_that_the_exchange_does_not_list(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A real gap of the recording (1000PEPEUSDT misses 5,529 hours of 2024) is stored as a gap and found."""
+"""A real gap of the recording (1000PEPEUSDT 1h misses 5,529 hours of 2024) is stored as a gap and found."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -32,10 +32,10 @@ def test_recorded_gap_shows_up_in_coverage_and_continuity(tmp_path: Path) -> Non
     found = {check.name: check for check in validation.checks if check.asset == "candles_1h"}
     assert not found["coverage"].passed
     assert "1 of 2 symbols are whole" in found["coverage"].text
-    assert "1000PEPEUSDT misses" in found["coverage"].text
+    assert "1000PEPEUSDT 1h misses" in found["coverage"].text
     assert not found["continuity"].passed
     assert (
-        "1000PEPEUSDT 5529 candles in a row (2024-05-14 15:00 to 2024-12-30 23:00)"
+        "1000PEPEUSDT 1h 5529 candles in a row (2024-05-14 15:00 to 2024-12-30 23:00)"
         in found["continuity"].text
     )
     assert found["data_age"].passed

@@ -81,7 +81,7 @@ def test_definitions_of_an_empty_home_are_loadable_and_whole(desk: Desk) -> None
     expected |= {("candles_4h", "timeframe_consistency"), ("candles_1d", "timeframe_consistency")}
     assert expected <= checks
     unchecked = assets - {asset for asset, _ in checks}
-    assert unchecked == {"nightly_backtest", "scorecard"}
+    assert unchecked == {"nightly_backtest", "scorecard", "data_quality"}
     assert {job.name for job in repository.get_all_jobs()} >= set(EXPECTED)
     for key in repository.asset_graph.get_all_asset_keys():
         node = repository.asset_graph.get(key)

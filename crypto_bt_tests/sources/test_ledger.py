@@ -12,15 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto_bt.sources.ledger import (
-    ANSWERED,
-    KEPT_SECONDS,
-    PAUSED,
-    RESERVED,
-    Entry,
-    Ledger,
-    parse,
-)
+from crypto_bt.sources.ledger import Ledger
+from crypto_bt.sources.ledger_entry import ANSWERED, KEPT_SECONDS, PAUSED, RESERVED, Entry, parse
 
 context = multiprocessing.get_context("forkserver")
 
@@ -108,6 +101,20 @@ def test_begin_ignores_garbage_and_what_a_killed_writer_left_unfinished(tmp_path
     turn(Ledger(path, wall), entry(2, wall))
 
     assert turn(reader) == [entry(2, wall)]
+
+
+def test_begin_of_a_new_file_reads_on_after_the_last_good_line_not_after_garbage(tmp_path, wall):
+    path = tmp_path / "ledger"
+    one, two = (Ledger(path, wall) for _ in range(2))
+    turn(one, entry(1, wall))
+    with path.open("ab") as file:
+        file.write(b"\n\nnonsense\n\n")
+    assert turn(two) == [entry(1, wall)]
+    text = path.read_bytes()
+    path.unlink()
+    path.write_bytes(text + entry(2, wall).line() + b"\n")
+
+    assert turn(two) == [entry(2, wall)]
 
 
 def test_begin_survives_a_file_that_is_removed_cut_or_replaced(tmp_path, wall):

@@ -151,3 +151,50 @@ def test_peak_is_never_more_than_others_really_used(forecast, seed):
             address.ask(moment, moment + 0.015, chance.choice([1, 2, 5]))
 
     assert forecast.peak <= max(used_by_others.values()), f"seed {seed}"
+
+
+@pytest.mark.parametrize("rate", [0.9995, 1.0, 1.0005])
+def test_others_alone_are_never_seen_by_a_clock_that_runs_a_little_wrong(forecast, rate):
+    address, chance = Address(forecast), random.Random(11)
+
+    moment = 0.0
+    while moment < 1200:
+        moment += chance.uniform(0.05, 0.4)
+        asked, answered = moment * rate, (moment + 0.02) * rate
+        used = address.others(moment + 0.01, 2)
+        address.own.append((answered, 2))
+        forecast.observe(
+            asked, answered, used, lambda since: sum(cost for at, cost in address.own if at > since)
+        )
+
+    assert forecast.peak == 0
+
+
+def test_known_others_that_are_few_need_no_minute(forecast):
+    address = Address(forecast)
+    forecast.few = 120
+
+    for moment in range(20):
+        address.others(moment, 1)
+        address.ask(moment, moment + 0.1)
+    assert forecast.known(20)
+    for moment in range(20, 30):
+        address.others(moment, 20)
+        address.ask(moment, moment + 0.1)
+
+    assert forecast.expected(30) > 300
+    assert not forecast.known(30)
+
+
+def test_observe_answer_that_is_read_late_ends_no_minute(forecast):
+    address = Address(forecast)
+    for moment in range(20):
+        address.others(moment, 10)
+        address.ask(moment, moment + 0.1)
+    before = forecast.expected(20)
+
+    # Of another process: answered earlier than what was seen since, with less in the counter.
+    forecast.observe(17.5, 18.5, 205, lambda moment: 20)
+
+    assert forecast.expected(20) == before
+    assert forecast.peak == 200
