@@ -10,6 +10,7 @@ from crypto_bt.commands.backfill import backfill
 from crypto_bt.commands.homes import HomeOption, JsonOption, open_home
 from crypto_bt.commands.options import SymbolsOption, parse_datasets, parse_symbols
 from crypto_bt.commands.output import UNWELL, Output, minute
+from crypto_bt.commands.repair import repair
 from crypto_bt.core.datasets import DATASETS
 from crypto_bt.core.errors import UsageError
 from crypto_bt.core.verdict import not_loaded
@@ -19,6 +20,7 @@ from crypto_bt.settings import Settings
 app = typer.Typer(help="Market data: backfill, list, export, verify.", no_args_is_help=True)
 
 app.command()(backfill)
+app.command()(repair)
 
 
 @app.command("list")

@@ -1,10 +1,12 @@
 """Which closed candles a store lacks, one by one: what a repair sets out to fill, and what it could not."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import polars as pl
 
+from crypto_bt.core.datasets import CANDLE_DATASETS
 from crypto_bt.core.market import Timeframe
 from crypto_bt.core.schemas import UTC_MS
 
@@ -45,3 +47,35 @@ def lacking(
 def _ceiling(moment: datetime, timeframe: Timeframe) -> datetime:
     floor = timeframe.floor(moment)
     return floor if floor == moment else floor + timeframe.delta
+
+
+@dataclass(frozen=True, slots=True)
+class MissingRange:
+    """Whole UTC days from ``start`` to ``end`` (exclusive) in which candles of all these are missing."""
+
+    start: datetime
+    end: datetime
+    datasets: tuple[str, ...]
+    symbols: tuple[str, ...]
+
+
+def ranges_of(lack: pl.DataFrame) -> list[MissingRange]:
+    """The days of ``lack`` (see :func:`lacking`) as contiguous ranges, oldest first.
+
+    Of one symbol all datasets count together, and symbols with the same days are one range: what was missed
+    while nothing ran is one range, and one symbol's long history does not pull the others along.
+    """
+    day, step = timedelta(days=1), pl.col("day").diff().over("symbol")
+    days = lack.with_columns(day=pl.col("open_time").dt.truncate("1d")).sort("symbol", "day")
+    stretches = (
+        days.with_columns(stretch=(step > day).fill_null(value=True).cum_sum())
+        .group_by("symbol", "stretch")
+        .agg(start=pl.col("day").min(), end=pl.col("day").max() + day, datasets=pl.col("dataset").unique())
+        .group_by("start", "end")
+        .agg(pl.col("symbol").unique().sort(), pl.col("datasets").explode().unique())
+        .sort("start", "end")
+    )
+    return [
+        MissingRange(start, end, tuple(name for name in CANDLE_DATASETS if name in datasets), tuple(symbols))
+        for start, end, symbols, datasets in stretches.iter_rows()
+    ]

@@ -9,6 +9,7 @@ import polars as pl
 from crypto_bt.core.candle_flags import flag_candles
 from crypto_bt.core.candles import revisions
 from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS
+from crypto_bt.defs.doubting import without_doubtful
 from crypto_bt.sources import Batch
 from crypto_bt.store import MarketStore
 
@@ -24,18 +25,19 @@ class Window:
 def build_changes(
     store: MarketStore, datasets: Sequence[str], batches: Sequence[Batch], window: Window, now: datetime
 ) -> dict[str, pl.DataFrame]:
-    """The fetched rows by dataset, with what was refused and what differs from the stored values."""
+    """The fetched rows by dataset, without doubtful ones; what was refused; what differs from the stored."""
     changes: dict[str, pl.DataFrame] = {}
-    revised = [DATASETS["revisions"].empty()]
     for name in datasets:
-        dataset = DATASETS[name]
         frames = [batch.frame for batch in batches if batch.dataset == name]
-        changes[name] = pl.concat([dataset.empty(), *frames]).sort(dataset.key)
-        if dataset.timeframe is not None and not changes[name].is_empty():
-            stored = store.read(name, start=window.start, end=window.end + timedelta(days=1))
-            revised.append(revisions(stored, changes[name], dataset=name, seen_at=now))
+        changes[name] = pl.concat([DATASETS[name].empty(), *frames]).sort(DATASETS[name].key)
     refused = [DATASETS["quarantine"].empty(), *(batch.quarantine for batch in batches)]
     changes["quarantine"] = pl.concat(refused).sort(DATASETS["quarantine"].key)
+    changes = without_doubtful(store, changes, now)
+    revised = [DATASETS["revisions"].empty()]
+    for name in datasets:
+        if DATASETS[name].timeframe is not None and not changes[name].is_empty():
+            stored = store.read(name, start=window.start, end=window.end + timedelta(days=1))
+            revised.append(revisions(stored, changes[name], dataset=name, seen_at=now))
     changes["revisions"] = pl.concat(revised).sort(DATASETS["revisions"].key)
     return changes
 

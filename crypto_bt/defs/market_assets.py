@@ -17,6 +17,8 @@ from crypto_bt.defs.judgement import judge_dataset
 from crypto_bt.defs.partitions import DAILY
 from crypto_bt.defs.publishing import who_publishes, writing_market
 from crypto_bt.defs.resources import Desk
+from crypto_bt.sources import MetricsArchive
+from crypto_bt.store import PageJournal
 
 
 class MarketConfig(dg.Config):
@@ -53,7 +55,11 @@ def build_market_data(candle_datasets: tuple[str, ...]) -> dg.AssetsDefinition:
 
 
 def fetch_and_publish(
-    context: dg.AssetExecutionContext, config: MarketConfig, desk: Desk, datasets: Sequence[str]
+    context: dg.AssetExecutionContext,
+    config: MarketConfig,
+    desk: Desk,
+    datasets: Sequence[str],
+    archive: MetricsArchive | None = None,
 ) -> Iterator[dg.MaterializeResult[None]]:
     """One session with the exchange: ``datasets`` over the run's days, judged and published."""
     window = Window(context.partition_time_window.start, context.partition_time_window.end)
@@ -74,6 +80,9 @@ def fetch_and_publish(
                 window=window,
                 published_by=who,
                 progress=desk.progress,
+                # A scheduled update is short, and the next one is never far.
+                journal=None if config.scheduled else PageJournal(desk.home.pages),
+                archive=archive,
             )
         )
     for remark in (*report.universe.remarks, *(f"{what}: {why}" for what, why in report.failed.items())):
@@ -84,6 +93,8 @@ def fetch_and_publish(
         f"{done} snapshot {report.snapshot.id}: {sum(report.rows.values())} rows, {report.seconds:.1f} s, "
         f"{usage.requests} requests, weight {usage.weight}; {sum(report.quarantined.values())} rows refused."
     )
+    if usage.ledger_trouble:
+        context.log.warning(f"The request budget is this process's own: {usage.ledger_trouble}")
     for name in datasets:
         if not report.rows[name] and window.end > desk.clock():
             context.log.info(f"{name} has no closed rows in these days yet: not materialized.")
@@ -110,9 +121,13 @@ def _metadata(name: str, report: IngestReport, desk: Desk, now: datetime) -> dic
         "revised": report.revised[name],
         "stale_runs": report.stale_runs[name],
         "jumps": report.jumps[name],
+        "withheld": report.withheld[name],
         "requests": usage.requests,
         "weight": usage.weight,
         "peak_minute_weight": usage.peak_minute_weight,
+        "others_minute_weight": usage.others_minute_weight,
+        "waited_seconds": round(usage.waited_seconds, 1),
+        "pages_resumed": report.resumed,
         "seconds": round(report.seconds, 3),
         "cpu_seconds": round(report.cpu_seconds, 3),
         "snapshot": report.snapshot.id,

@@ -7,10 +7,17 @@ from urllib.parse import urlsplit
 
 import dagster as dg
 
-from crypto_bt.defs.ingest import Progress
+from crypto_bt.defs.asking import Progress
 from crypto_bt.runtime.home import Home
 from crypto_bt.settings import Settings
-from crypto_bt.sources import BinanceUsdm, MarketSource, SeriesSource, series_sources
+from crypto_bt.sources import (
+    BinanceUsdm,
+    MarketSource,
+    MetricsArchive,
+    SeriesSource,
+    metrics_archive,
+    series_sources,
+)
 from crypto_bt.store import ResultsStore, SnapshotStore
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -50,15 +57,23 @@ class Desk:
         return BinanceUsdm(
             base_url=settings.EXCHANGE_URL or None,
             weight_share=1.0 if self.on_loopback else share,
+            ledger=self.home.requests,
             check_skew=settings.FIXED_NOW is None,
         )
 
     def series_sources(self) -> tuple[SeriesSource, ...]:
         """The sources of series; all of them the loopback exchange's where the exchange is one."""
+        key = self.settings.FRED_API_KEY
+        return series_sources(self._sources_url, key.get_secret_value() if key else None)
+
+    def archive(self) -> MetricsArchive:
+        """The exchange's public archive."""
+        return metrics_archive(self._sources_url)
+
+    @property
+    def _sources_url(self) -> str | None:
         settings = self.settings
-        base_url = settings.SOURCES_URL or (settings.EXCHANGE_URL if self.on_loopback else "")
-        key = settings.FRED_API_KEY
-        return series_sources(base_url or None, key.get_secret_value() if key else None)
+        return settings.SOURCES_URL or (settings.EXCHANGE_URL if self.on_loopback else "") or None
 
     @property
     def on_loopback(self) -> bool:

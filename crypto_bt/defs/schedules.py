@@ -13,8 +13,8 @@ import dagster as dg
 from crypto_bt.core.market import Timeframe
 from crypto_bt.core.verdict import not_loaded
 from crypto_bt.defs.dead_runs import fail_dead_runs
-from crypto_bt.defs.ingest import POSITIONING_KEPT
 from crypto_bt.defs.partitions import day_key, range_tags, symbol_range_tags
+from crypto_bt.defs.requests import POSITIONING_KEPT
 from crypto_bt.defs.resources import Desk
 
 WHY_OFF: Final = "This home's market is a recording whose clock stands still."

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from crypto_bt.core.datasets import POSITIONING_DATASETS, SERIES_DATASETS
 from crypto_bt.defs.asset_specs import data_spec
@@ -16,6 +17,15 @@ from crypto_bt.defs.publishing import who_publishes, writing_market
 from crypto_bt.defs.resources import Desk
 
 
+class PositioningConfig(MarketConfig):
+    """What an update of positions may be told besides."""
+
+    archive: bool = Field(
+        default=False,
+        description="Take open interest and account ratios older than 30 days from the public archive.",
+    )
+
+
 @dg.multi_asset(
     name="positioning_data",
     specs=[data_spec(name) for name in POSITIONING_DATASETS],
@@ -24,11 +34,11 @@ from crypto_bt.defs.resources import Desk
     partitions_def=DAILY,
 )
 def positioning_data(
-    context: dg.AssetExecutionContext, config: MarketConfig, desk: dg.ResourceParam[Desk]
+    context: dg.AssetExecutionContext, config: PositioningConfig, desk: dg.ResourceParam[Desk]
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Open interest, account ratio and taker volume, from each symbol's newest stored hour on."""
     chosen = [name for name in POSITIONING_DATASETS if dg.AssetKey(name) in context.selected_asset_keys]
-    yield from fetch_and_publish(context, config, desk, chosen)
+    yield from fetch_and_publish(context, config, desk, chosen, desk.archive() if config.archive else None)
 
 
 @dg.multi_asset(

@@ -2,6 +2,7 @@
 
 from crypto_bt.sources.answers import AddressRefused
 from crypto_bt.sources.binance import BinanceUsdm
+from crypto_bt.sources.metrics_archive import MetricsArchive, metrics_archive
 from crypto_bt.sources.outside import series_sources
 from crypto_bt.sources.series_source import SeriesSource
 from crypto_bt.sources.source import (
@@ -24,8 +25,10 @@ __all__ = [
     "FetchPlan",
     "FetchRequest",
     "MarketSource",
+    "MetricsArchive",
     "SeriesSource",
     "Usage",
     "estimate",
+    "metrics_archive",
     "series_sources",
 ]

@@ -169,7 +169,7 @@ class BinanceUsdm:
             end=request.end,
             now=self._now,
         )
-        return Batch(request.dataset, request.symbol, valid.frame, valid.quarantine)
+        return Batch(request, valid.frame, valid.quarantine)
 
     async def fetch_all(
         self, requests: Sequence[FetchRequest], on_batch: Callable[[Batch], None]

@@ -28,10 +28,6 @@ class NotThere(SourceRefused):
     """The source knows no such path (HTTP 404)."""
 
 
-class WrongAnswer(ValueError):
-    """What a reader of answers raises to say what is wrong with one."""
-
-
 class SeriesClient:
     """GET requests to ``base_url``; errors name ``name`` and the path, never the query: it may hold a key."""
 
@@ -110,8 +106,6 @@ class SeriesClient:
         self._check(status, headers, body, path)
         try:
             value = read(body)
-        except WrongAnswer as error:
-            raise Transient(str(error)) from None
         except (ValueError, RecursionError):
             value = None
         if value is None:

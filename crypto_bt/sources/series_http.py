@@ -55,7 +55,7 @@ class HttpSeriesSource(ABC):
             end=request.end,
             now=now,
         )
-        return Batch(self.dataset, request.symbol, valid.frame, valid.quarantine)
+        return Batch(request, valid.frame, valid.quarantine)
 
     @abstractmethod
     async def rows(self, request: FetchRequest) -> Rows:

@@ -26,10 +26,19 @@ class FetchRequest:
 class Batch:
     """The answer to one request: ``frame`` in the dataset's schema, ``quarantine`` what was refused."""
 
-    dataset: str
-    symbol: str
+    request: FetchRequest
     frame: pl.DataFrame
     quarantine: pl.DataFrame
+
+    @property
+    def dataset(self) -> str:
+        """The dataset that was asked."""
+        return self.request.dataset
+
+    @property
+    def symbol(self) -> str:
+        """The symbol, or the series, that was asked."""
+        return self.request.symbol
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,8 +79,9 @@ class Campaign:
         return Window(BEGIN, Timeframe.D1.floor(self.now) + timedelta(days=1))
 
     def calls(self) -> plans.Calls:
-        """What an undisturbed update asks."""
-        tradable = [symbol for symbol in self.symbols if symbol != _YOUNG or self.listed <= self.now]
+        """What an undisturbed update asks in any case."""
+        # The young symbol has no closed candle of each timeframe yet: it may be asked for or not.
+        sure = self.symbols[:-1]
         paths = {
             "mark_price_1h": plans.MARKS, "funding_rates": plans.FUNDING, **plans.POSITIONING,
         }  # fmt: skip
@@ -88,13 +89,15 @@ class Campaign:
         with_rows: Counter[str] = Counter()
         for dataset in self.datasets:
             path = paths.get(dataset, plans.CANDLES)
-            by_path[path] += len(tradable)
+            by_path[path] += len(sure)
             first = path in plans.POSITIONING.values() and any(
-                not stored(self.store, dataset, [symbol], BEGIN, self.now) for symbol in tradable
+                not stored(self.store, dataset, [symbol], BEGIN, self.now)
+                for symbol in self.symbols
+                if symbol != _YOUNG or self.listed <= self.now
             )
             # The first question for positioning goes back 30 days, over more than one page.
-            with_rows[path] += 0 if first else len(self.symbols) - 1
-        return plans.Calls(tradable, by_path, with_rows)
+            with_rows[path] += 0 if first else len(sure)
+        return plans.Calls(sure, by_path, with_rows)
 
     def update(self, faults: list[Fault]) -> IngestReport | None:
         """One update under ``faults``; its report, None when it failed. Checks what must hold meanwhile."""

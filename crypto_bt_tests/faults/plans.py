@@ -19,7 +19,7 @@ POSITIONING: Final = {
 PASSING: Final = (
     FaultKind.TOO_MANY, FaultKind.BROKEN, FaultKind.BAD_GATEWAY, FaultKind.OVERLOADED,
     FaultKind.GATEWAY_TIMEOUT, FaultKind.HTML, FaultKind.EMPTY, FaultKind.MALFORMED, FaultKind.RESET,
-    FaultKind.TRUNCATED, FaultKind.SLOW, FaultKind.TIMEOUT, FaultKind.DRIP, FaultKind.WRONG_SHAPE,
+    FaultKind.TRUNCATED, FaultKind.TIMEOUT, FaultKind.DRIP, FaultKind.WRONG_SHAPE,
     FaultKind.NO_LISTINGS,
 )  # fmt: skip
 #: One symbol is not had in this update.
@@ -28,9 +28,12 @@ OF_ONE_SYMBOL: Final = (FaultKind.UNKNOWN_SYMBOL, FaultKind.DELISTED, FaultKind.
 FATAL: Final = (FaultKind.BANNED, FaultKind.RESTRICTED, FaultKind.FORBIDDEN, FaultKind.CLOCK_SKEW)
 #: Wrong in the rows: refused, or healed by a later update.
 IN_ROWS: Final = tuple(sorted(ROW_FAULTS - {FaultKind.WRONG_SHAPE}))
-ALL_KINDS: Final = (*PASSING, *OF_ONE_SYMBOL, *FATAL, *IN_ROWS)
+#: Nothing is wrong but the time it takes.
+_LATE: Final = FaultKind.SLOW
+ALL_KINDS: Final = (*PASSING, *OF_ONE_SYMBOL, *FATAL, *IN_ROWS, _LATE)
 #: No request may meet as many passing faults as it has tries, with two left for a machine that is busy.
 _MOST_ON_A_PATH: Final = 3
+_SLOW_SECONDS: Final = 0.02
 _CANDLES_ONLY: Final = (FaultKind.HIGH_BELOW_LOW, FaultKind.SHORT_ROW, FaultKind.OTHER_TIMEFRAME)
 _WITHOUT_AMOUNT: Final = (FUNDING, POSITIONING["long_short_ratio"], POSITIONING["taker_volume"])
 
@@ -98,24 +101,24 @@ class Calls:
 def place(kinds: Sequence[FaultKind], calls: Calls, chance: random.Random) -> list[Fault]:
     """The faults of one update, in the order in which they take their calls."""
     of_one = [_of_one(kind, calls, chance) for kind in kinds if kind in OF_ONE_SYMBOL]
-    # The symbol that is not had may not be asked for at all, and answers nothing that could be spoiled.
+    # Passing faults come first: each takes a call, and makes one more. Of the others each takes one of those
+    # that are sure to come. The symbol that is not had may not be asked for at all.
     per_symbol = {path: count // len(calls.symbols) for path, count in calls.by_path.items()}
     lost = per_symbol if of_one else {}
     room = {path: count - lost.get(path, 0) for path, count in calls.with_rows.items()}
     sure = {path: count - lost.get(path, 0) for path, count in calls.by_path.items()}
     on_path: Counter[str] = Counter()
-    # Each takes a call and makes one more; but for the slow answer, which is a good one: it comes last.
-    passing_kinds = sorted(
-        (kind for kind in kinds if kind in PASSING), key=lambda kind: kind is FaultKind.SLOW
-    )
-    passing = [_passing(kind, sure, on_path, chance) for kind in passing_kinds]
+    passing = [_passing(kind, sure, on_path, chance) for kind in kinds if kind in PASSING]
     rows = []
     fitting = {
-        kind: [path for path in room if not cannot_show(kind, path)] for kind in kinds if kind in IN_ROWS
+        kind: [path for path in room if not cannot_show(kind, path)]
+        for kind in kinds
+        if kind in (*IN_ROWS, _LATE)
     }
     for kind in sorted(fitting, key=lambda kind: (len(fitting[kind]), kind)):
         path = chance.choice([path for path in fitting[kind] if room[path] > 0])
-        rows.append(Fault(path, chance.randint(1, room[path]), kind, row=chance.randrange(1000)))
+        nth = chance.randint(1, room[path])
+        rows.append(Fault(path, nth, kind, _SLOW_SECONDS, row=chance.randrange(1000)))
         room[path] -= 1
     fatal = [_fatal(kind, calls, chance) for kind in kinds if kind in FATAL]
     return [*passing, *of_one, *rows, *fatal]
@@ -130,7 +133,6 @@ def _passing(
     on_path[path] += 1
     seconds = {
         FaultKind.TOO_MANY: chance.randint(1, 120),
-        FaultKind.SLOW: 0.02,
         FaultKind.TIMEOUT: 30,
         FaultKind.DRIP: 1,
     }

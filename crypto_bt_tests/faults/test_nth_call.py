@@ -1,5 +1,6 @@
 """The n-th call of an update goes wrong, for every n: old snapshot or new one, and a repeat mends all."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,15 +21,12 @@ DATASETS = ("candles_1h", "funding_rates", "open_interest")
 
 
 class Desk:
-    """A store that one update has filled, and a clock that has gone on since."""
+    """A store in ``root``, and a market at ``now``."""
 
-    def __init__(self, root: Path) -> None:
-        self.now = NOW - timedelta(days=1)
-        self.market = SyntheticMarket(11, SYMBOLS, lambda: self.now)
+    def __init__(self, root: Path, now: datetime = NOW) -> None:
+        self.market = SyntheticMarket(11, SYMBOLS, lambda: now)
         self.store = SnapshotStore(root, views=False)
         self.time = FakeTime()
-        self.update()
-        self.now = NOW
 
     def update(self, *faults: Fault) -> Update:
         """One update over all days so far."""
@@ -55,9 +53,10 @@ class Desk:
 def test_update_nth_call_fails_store_old_or_new_and_repeat_is_whole(
     kind: FaultKind, times: int | None, tmp_path: Path
 ) -> None:
+    Desk(tmp_path / "yesterday", NOW - timedelta(days=1)).update()
     ends = set()
     for nth in range(1, 50):
-        desk = Desk(tmp_path / str(nth))
+        desk = Desk(shutil.copytree(tmp_path / "yesterday", tmp_path / str(nth)))
         old = desk.store.current()
         assert old is not None
         update = desk.update(Fault("/", nth, kind, times=times))

@@ -229,7 +229,7 @@ def backfill(url: str, root: Path, die_after: int | None = None) -> int:
                     os.kill(os.getpid(), signal.SIGKILL)
                 return batch
 
-            batches.extend(Batch(*page.asked[:2], page.frame, page.quarantine) for page in resumed)
+            batches.extend(Batch(FetchRequest(*page.asked), page.frame, page.quarantine) for page in resumed)
             requests = [FetchRequest(*asked) for asked in plan() if asked not in known]
             assert await fetch_each(fetch, requests, batches.append, CONCURRENCY) == []
             return identity, len(resumed)
