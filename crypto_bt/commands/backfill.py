@@ -1,11 +1,11 @@
 """``crypto-bt data backfill``: whole days of history from the exchange and the other sources."""
 
 import asyncio
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crypto_bt.commands.fetching import fetch_days, remarks_of, rows_of
 from crypto_bt.commands.homes import HomeOption, JsonOption, open_home
 from crypto_bt.commands.loopback import reachable
 from crypto_bt.commands.options import (
@@ -17,11 +17,9 @@ from crypto_bt.commands.options import (
 )
 from crypto_bt.commands.output import UNWELL, Output
 from crypto_bt.core.datasets import SERIES_DATASETS
-from crypto_bt.core.errors import CryptoBtError, UsageError
+from crypto_bt.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from crypto_bt.defs.execute import JobOutcome
     from crypto_bt.defs.resources import Desk
     from crypto_bt.sources import FetchPlan
@@ -43,7 +41,6 @@ def backfill(
 
     Example: crypto-bt data backfill --start 2026-01-01 --end 2026-02-01 --symbols 10 --timeframes 1h,4h
     """
-    from crypto_bt.defs.jobs import job_of
     from crypto_bt.defs.resources import Desk, clock_of
     from crypto_bt.sources import FetchPlan
 
@@ -63,59 +60,18 @@ def backfill(
             f"Fetching {(last - first).days} days of {len(chosen)} symbols "
             f"from {answering.EXCHANGE_URL or 'Binance'} ..."
         )
-        outcomes = []
-        # Series and positions first: the regime, computed last, needs them.
-        for job in ("sentiment_macro_update", "data_update"):
-            assets = [name for name in datasets if job_of(name) == job]
-            if assets:
-                outcomes.append(_run(out, desk, job, assets, chosen, (first, last), archive=archive))
+        outcomes = fetch_days(out, desk, datasets, chosen, (first, last), archive=archive)
     _report(out, desk, outcomes, datasets)
 
 
-def _run(
-    out: Output,
-    desk: "Desk",
-    job: str,
-    assets: list[str],
-    symbols: list[str],
-    days: "tuple[datetime, datetime]",
-    *,
-    archive: bool,
-) -> "JobOutcome":
-    from crypto_bt.defs.execute import run_job
-    from crypto_bt.defs.jobs import config_for
-    from crypto_bt.defs.partitions import range_tags
-
-    with out.progress("Fetching") as report:
-        outcome = run_job(
-            job,
-            replace(desk, progress=report),
-            assets=assets,
-            tags=range_tags(*days),
-            config=config_for(assets, symbols=symbols, scheduled=False, archive=archive),
-        )
-    if not outcome.success:
-        raise CryptoBtError(outcome.why)
-    return outcome
-
-
 def _report(out: Output, desk: "Desk", outcomes: "list[JobOutcome]", datasets: list[str]) -> None:
-    metadata: dict[str, Any] = {name: made for outcome in outcomes for name, made in outcome.metadata.items()}
-    if not metadata:
+    if not any(outcome.metadata for outcome in outcomes):
         raise UsageError("These days have no closed candles yet.", "Ask for an earlier --start.")
-    made = metadata[next(name for name in reversed(datasets) if name in metadata)]
-    rows = {name: metadata.get(name, {}).get("rows", 0) for name in datasets}
-    remarks = list(
-        dict.fromkeys(
-            item[key]
-            for item in metadata.values()
-            for key in ("failed", "not tradable")
-            if item.get(key, "none") != "none"
-        )
-    )
+    found, remarks = rows_of(outcomes), remarks_of(outcomes)
+    rows = {name: found.get(name, 0) for name in datasets}
     current = desk.store.current()
-    snapshot = current.id if current else made["snapshot"]
-    out.say(f"Published up to snapshot {snapshot} of {current.source if current else made['source']}:")
+    if current is not None:
+        out.say(f"Published up to snapshot {current.id} of {current.source}:")
     out.table(["dataset", "rows"], [[name, f"{count:,}"] for name, count in rows.items()])
     for remark in remarks:
         out.say(remark, style="yellow")
@@ -127,7 +83,7 @@ def _report(out: Output, desk: "Desk", outcomes: "list[JobOutcome]", datasets: l
         {
             "home": desk.home.root,
             "runs": [outcome.run_id for outcome in outcomes],
-            "snapshot": snapshot,
+            "snapshot": current.id if current else None,
             "source": current.source if current else None,
             **figures,
             "rows": rows,

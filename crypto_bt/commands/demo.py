@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
@@ -11,9 +11,11 @@ from typing import Annotated, Any
 
 import typer
 
+from crypto_bt.commands.fetching import fetch_days
 from crypto_bt.commands.homes import DEMO_HOME, JsonOption, prepare_home
 from crypto_bt.commands.loopback import LoopbackMarket, served
 from crypto_bt.commands.night_summary import night_summary, say_night
+from crypto_bt.commands.options import parse_datasets
 from crypto_bt.commands.output import Output
 from crypto_bt.commands.simulate import market_of
 from crypto_bt.core.errors import CryptoBtError, UsageError
@@ -131,21 +133,14 @@ def _own_home(root: Path, plan: DemoPlan) -> Iterator[Home]:
 
 def _run(home: Home, plan: DemoPlan, out: Output) -> dict[str, Any]:
     from crypto_bt.defs.execute import run_job
-    from crypto_bt.defs.partitions import range_tags
     from crypto_bt.defs.resources import Desk
 
     desk = Desk.open(load_settings(home.root))
     symbols, span = len(desk.settings.SYMBOLS), (plan.end - plan.start).days
-    out.note(f"Fetching {span} days of {symbols} symbols: H1, H4, D1 candles, funding, mark prices ...")
-    with out.progress("Fetching") as report:
-        update = run_job(
-            "data_update",
-            replace(desk, progress=report),
-            tags=range_tags(plan.start, plan.end),
-            config={"ops": {"market_data": {"config": {"scheduled": False}}}},
-        )
-    if not update.success:
-        raise CryptoBtError(update.why)
+    out.note(f"Fetching {span} days of {symbols} symbols: H1, H4, D1 candles, funding, mark prices;")
+    out.note("open interest, account ratio and taker volume of 30 days; fear & greed and macro series ...")
+    feeds = parse_datasets(None, desk.settings.candle_datasets)
+    fetch_days(out, desk, feeds, desk.settings.SYMBOLS, (plan.start, plan.end))
     out.note(f"Checking, backtesting and reporting the night of {plan.night} ...")
     night = run_job("nightly_backtest", desk, partition=plan.night.isoformat())
     if not night.success:

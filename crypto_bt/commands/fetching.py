@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from crypto_bt.commands.output import Output
 from crypto_bt.core.errors import CryptoBtError
+from crypto_bt.core.market import Timeframe
 
 if TYPE_CHECKING:
     from crypto_bt.defs.execute import JobOutcome
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 #: Series and positions first: the regime, computed last, needs them.
 JOBS: Final = ("sentiment_macro_update", "data_update")
+#: The exchange tells positions of so many days back.
+POSITIONING_KEPT: Final = timedelta(days=30)
 
 
 def fetch_days(
@@ -37,20 +40,30 @@ def fetch_days(
     outcomes = []
     for job in JOBS:
         chosen = [name for name in assets if job_of(name) == job]
-        if not chosen:
+        span = days if archive or job != JOBS[0] else kept_days(days, desk.clock())
+        if not chosen or span is None:
             continue
         with out.progress("Fetching") as report:
             outcome = run_job(
                 job,
                 replace(desk, progress=report),
                 assets=chosen,
-                tags=range_tags(*days),
+                tags=range_tags(*span),
                 config=config_for(chosen, symbols=symbols, scheduled=False, archive=archive),
             )
         if not outcome.success:
             raise CryptoBtError(outcome.why)
         outcomes.append(outcome)
     return outcomes
+
+
+def kept_days(days: tuple[datetime, datetime], now: datetime) -> tuple[datetime, datetime] | None:
+    """The part of ``days`` of which the exchange still tells positions; None when it has forgotten them all.
+
+    Series come whole from their beginning the first time, whichever days are asked.
+    """
+    start = max(days[0], Timeframe.D1.floor(now - POSITIONING_KEPT))
+    return (start, days[1]) if start < days[1] else None
 
 
 def remarks_of(outcomes: "Sequence[JobOutcome]") -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from crypto_bt.cli import app
+from crypto_bt.core.errors import CryptoBtError
 from crypto_bt.core.market import Timeframe
 from crypto_bt.defs.execute import open_instance, run_job
 from crypto_bt.defs.partitions import range_tags
@@ -71,8 +72,7 @@ class ServedHome:
     def refused(self, *arguments: str) -> str:
         """The sentence with which a command refuses; asserts that it is a deliberate error."""
         result = CliRunner().invoke(app, [*arguments, "--home", str(self.root)])
-        assert result.exception is not None, result.output
-        assert type(result.exception).__module__ == "crypto_bt.core.errors", repr(result.exception)
+        assert isinstance(result.exception, CryptoBtError), f"{result.output}\n{result.exception!r}"
         return str(result.exception)
 
 
