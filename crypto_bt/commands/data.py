@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
+from crypto_bt.commands import quarantine
 from crypto_bt.commands.backfill import backfill
 from crypto_bt.commands.homes import HomeOption, JsonOption, open_home
+from crypto_bt.commands.imports import import_
 from crypto_bt.commands.options import SymbolsOption, parse_datasets, parse_symbols
 from crypto_bt.commands.output import UNWELL, Output, minute
 from crypto_bt.commands.repair import repair
@@ -17,10 +19,14 @@ from crypto_bt.core.verdict import not_loaded
 from crypto_bt.runtime.home import Home
 from crypto_bt.settings import Settings
 
-app = typer.Typer(help="Market data: backfill, list, export, verify.", no_args_is_help=True)
+app = typer.Typer(
+    help="Market data: backfill, repair, import, export, list, verify, quarantine.", no_args_is_help=True
+)
 
 app.command()(backfill)
 app.command()(repair)
+app.command("import")(import_)
+app.add_typer(quarantine.app, name="quarantine")
 
 
 @app.command("list")

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from crypto_bt.commands.output import Output
 from crypto_bt.core.errors import CryptoBtError
 from crypto_bt.core.market import Timeframe
+from crypto_bt.core.positioning import KEPT
 
 if TYPE_CHECKING:
     from crypto_bt.defs.execute import JobOutcome
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 #: Series and positions first: the regime, computed last, needs them.
 JOBS: Final = ("sentiment_macro_update", "data_update")
-#: The exchange tells positions of so many days back.
-POSITIONING_KEPT: Final = timedelta(days=30)
 
 
 def fetch_days(
@@ -62,7 +61,7 @@ def kept_days(days: tuple[datetime, datetime], now: datetime) -> tuple[datetime,
 
     Series come whole from their beginning the first time, whichever days are asked.
     """
-    start = max(days[0], Timeframe.D1.floor(now - POSITIONING_KEPT))
+    start = max(days[0], Timeframe.D1.floor(now - KEPT))
     return (start, days[1]) if start < days[1] else None
 
 

@@ -27,6 +27,8 @@ from crypto_bt.core.raw_rows import (
 #: A row may describe the hour that begins at its stamp (the exchange does not say), and appears within
 #: minutes: from this long after its stamp on, it was known whatever it describes.
 AVAILABLE_AFTER: Final = timedelta(hours=1, minutes=5)
+#: The exchange tells so much of the past; older hours are in its public archive alone.
+KEPT: Final = timedelta(days=30)
 #: The exchange rounds shares and ratios to four decimals.
 _LAST_DIGIT: Final = 1e-4
 #: How far the two shares of accounts may miss 1 together.

@@ -102,7 +102,8 @@ def _unzipped(path: Path, data: bytes) -> bytes:
                 text = file.read(TEXT_LIMIT + 1)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError) as error:
         raise UsageError(f"{path.name} is a damaged zip: {error}.", "Download it again.") from None
-    except (NotImplementedError, RuntimeError) as error:
+    except RuntimeError as error:
+        # Encrypted, or compressed in a way that Python does not know.
         raise UsageError(f"{path.name} cannot be unzipped: {error}.", "Zip it again, plainly.") from None
     if len(text) > TEXT_LIMIT:
         raise _too_large(path, entries[0].file_size, TEXT_LIMIT)

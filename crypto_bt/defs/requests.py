@@ -8,12 +8,11 @@ import polars as pl
 
 from crypto_bt.core.datasets import POSITIONING_DATASETS
 from crypto_bt.core.market import Timeframe
+from crypto_bt.core.positioning import KEPT
 from crypto_bt.defs.changes import Window
 from crypto_bt.sources import FetchRequest
 from crypto_bt.store import MarketStore
 
-#: The exchange keeps so much of what it says hourly of open interest and positions.
-POSITIONING_KEPT: Final = timedelta(days=30)
 #: The public archive has no taker volume by the hour.
 ARCHIVED_DATASETS: Final = ("open_interest", "long_short_ratio")
 
@@ -28,7 +27,7 @@ def requests_for(
     """
     starts = dict.fromkeys(symbols, window.start)
     if dataset in POSITIONING_DATASETS:
-        kept = now - POSITIONING_KEPT
+        kept = now - KEPT
         times = store.read(dataset, symbols=symbols, start=kept, columns=["symbol", "observed_at"])
         newest = dict(times.group_by("symbol").agg(pl.col("observed_at").max()).iter_rows())
         starts = {symbol: max(kept, min(window.start, newest.get(symbol, kept))) for symbol in symbols}
@@ -39,7 +38,7 @@ def archived_requests(
     datasets: Sequence[str], symbols: Sequence[str], window: Window, now: datetime
 ) -> list[FetchRequest]:
     """What the public archive has of ``datasets`` over the part of ``window`` that the exchange forgot."""
-    until = min(window.end, Timeframe.D1.floor(now - POSITIONING_KEPT) + timedelta(days=1))
+    until = min(window.end, Timeframe.D1.floor(now - KEPT) + timedelta(days=1))
     if window.start >= until:
         return []
     return [

@@ -11,10 +11,10 @@ from typing import Final
 import dagster as dg
 
 from crypto_bt.core.market import Timeframe
+from crypto_bt.core.positioning import KEPT
 from crypto_bt.core.verdict import not_loaded
 from crypto_bt.defs.dead_runs import fail_dead_runs
 from crypto_bt.defs.partitions import day_key, range_tags, symbol_range_tags
-from crypto_bt.defs.requests import POSITIONING_KEPT
 from crypto_bt.defs.resources import Desk
 
 WHY_OFF: Final = "This home's market is a recording whose clock stands still."
@@ -42,7 +42,7 @@ def update_ended_days(now: datetime, newest: datetime | None) -> Due:
 
 def update_what_is_kept(now: datetime, newest: datetime | None) -> Due:
     """Likewise, at first as far back as the exchange keeps positions."""
-    return update_ended_days(now, newest or now - POSITIONING_KEPT)
+    return update_ended_days(now, newest or now - KEPT)
 
 
 def update_since_newest(now: datetime, newest: datetime | None) -> Due:

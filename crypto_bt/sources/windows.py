@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from crypto_bt.core.market import Timeframe, to_milliseconds
+from crypto_bt.core.positioning import KEPT
 
 #: The most candles for a weight of 2: of all page sizes the cheapest by the candle.
 CANDLES_PER_PAGE: Final = 499
@@ -12,7 +13,7 @@ SETTLEMENTS_PER_PAGE: Final = 1000
 HOURS_PER_PAGE: Final = 500
 #: The exchange refuses (-1130) a start of more than 30 days ago. An hour less, since it goes by its clock as
 #: the request arrives, which in a long session is well after the clock was read.
-POSITIONING_KEPT: Final = timedelta(days=30) - timedelta(hours=1)
+POSITIONING_KEPT: Final = KEPT - timedelta(hours=1)
 #: Weight of a candle request by its limit: up to so many rows, so much.
 _WEIGHTS: Final = ((99, 1), (499, 2), (1000, 5), (1500, 10))
 

@@ -306,13 +306,8 @@ def sessions(draw):
         )
     ):
         frame = moved(frame, hour, factor, stays=stays, symbol=symbol)
-    marks = marks_of(
-        frame.filter(
-            pl.Series(draw(st.lists(st.booleans(), min_size=2, max_size=2))).gather(
-                (pl.int_range(frame.height, eager=True) // 7) % 2
-            )
-        )
-    )
+    marked = draw(st.sampled_from([pl.lit(value=False), pl.lit(value=True), pl.col("symbol") == "AUSDT"]))
+    marks = marks_of(frame.filter(marked))
     cuts = draw(st.lists(st.integers(HOURS - 50, HOURS), min_size=1, max_size=5).map(sorted))
     return frame, marks, [*cuts, HOURS]
 

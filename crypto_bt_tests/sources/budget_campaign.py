@@ -1,7 +1,7 @@
 """The budget campaign: four real processes start together on one ledger, beside a trader: who asks what.
 
 Two updates, a catch-up and a backfill, each a process of its own with the real client, against one loopback
-exchange that enforces its limit; a fifth process is the trader, with plain HTTP. Time runs SPEED times as
+exchange that enforces its limit; a fifth process is the trader, with plain HTTP. Time runs up to 25 times as
 fast for the limits, the waits and the ledger alike, so that minutes pass in seconds; what the processor and
 the socket take is not sped up, and so weighs SPEED times as much. In some repeats an update is killed with
 kill -9 in the middle of its work, and another is started in its place. A repeat in which the trader, for want
