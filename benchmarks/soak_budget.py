@@ -24,14 +24,15 @@ from crypto_bt_tests.sources.budget_campaign import (  # noqa: E402
     LIMIT,
     NOW,
     SCHEDULED,
-    SPEED,
+    SPEEDS,
     TRADER_SHARE,
     run_repeat,
 )
 
 EVIDENCE = ROOT / "docs" / "evidence" / "shared_budget.json"
 _SETTING = {
-    "time": f"limits, waits and ledger run {SPEED} times as fast as the clock, in all processes",
+    "time": f"limits, waits and ledger run {SPEEDS[0]} times as fast as the clock, in all processes; "
+    f"a void repeat is made again, at {SPEEDS[-1]} times at last",
     "weight_limit": LIMIT,
     "trader_share": TRADER_SHARE,
     "scheduled_share": SCHEDULED,

@@ -194,7 +194,6 @@ def _without_last(frame: pl.DataFrame, about: Archived, now: datetime, *, proven
     last = pl.col("open_time").max().over("symbol")
     if timeframe is None or (proven and about.period and about.end <= now):
         return frame
-    whole = (
-        (last + timeframe.delta >= about.end) if about.period and about.end <= now else pl.lit(value=False)
-    )
+    # Rows that reach the end of their period have closed, so the period is over.
+    whole = last + timeframe.delta >= about.end if about.period else pl.lit(value=False)
     return frame.filter(whole | (pl.col("open_time") < last))

@@ -82,8 +82,8 @@ def withhold(
     """Judge candles just fetched (each key once): every one is either kept or withheld.
 
     Withheld are those that a person rejected, and jumps that nothing bears out: they closed within ``WAIT``
-    and have been known for less; they are not stored with the same value; the mark price of their last hour
-    is missing or further off than ``MARK_AGREES``; the next candle is missing or takes back more than
+    (so none waits longer); they are not stored with the same value; the mark price of their last hour is
+    missing or further off than ``MARK_AGREES``; the next candle is missing or takes back more than
     ``REVERSAL`` of them; fewer than ``MARKET_LEAST`` symbols, or than ``MARKET_SHARE`` of them, jump at that
     time; and no person accepted them. A waiting candle that is then kept with the value that waited is
     decided as confirmed by the exchange.
@@ -109,8 +109,7 @@ def withhold(
         key = (candle["symbol"], candle["open_time"])
         old = held.get(key)
         if old is not None and old.prices == tuple(candle[name] for name in PRICES):
-            waited = now - old.row["seen_at"] >= WAIT
-            if old.decision == REJECTED or (not old.decision and key in doubtful and not waited):
+            if old.decision == REJECTED or (not old.decision and key in doubtful):
                 refused[key] = old.row
             elif not old.decision:
                 confirmed.append(key)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 import polars as pl
 
@@ -11,42 +12,11 @@ from crypto_bt.core.market import Timeframe
 from crypto_bt.core.schemas import UTC_MS
 
 #: Columns of what is lacking: the candle's dataset, symbol and open time.
-LACKING_SCHEMA = {"dataset": pl.String(), "symbol": pl.String(), "open_time": UTC_MS}
-
-
-def lacking(
-    keys: pl.DataFrame,
-    timeframe: Timeframe,
-    begins: Mapping[str, datetime],
-    start: datetime,
-    end: datetime,
-) -> pl.DataFrame:
-    """The candles of [``start``, ``end``) that ``keys`` (symbol, open_time) does not have.
-
-    Expected of each symbol of ``begins`` are those that open at or after its moment there (its listing) and
-    close by ``end``. Sorted by symbol and open_time, in ``LACKING_SCHEMA``.
-    """
-    step, last = timeframe.delta, timeframe.floor(end)
-    firsts = {symbol: _ceiling(max(begin, start), timeframe) for symbol, begin in begins.items()}
-    firsts = {symbol: first for symbol, first in firsts.items() if first < last}
-    if not firsts:
-        return pl.DataFrame(schema=LACKING_SCHEMA)
-    expected = (
-        pl.DataFrame({"symbol": list(firsts), "first": list(firsts.values())})
-        .with_columns(open_time=pl.datetime_ranges("first", last, step, closed="left").cast(pl.List(UTC_MS)))
-        .explode("open_time")
-        .select("symbol", "open_time")
-    )
-    return (
-        expected.join(keys, on=["symbol", "open_time"], how="anti")
-        .select(pl.lit(timeframe.dataset).alias("dataset"), "symbol", "open_time")
-        .sort("symbol", "open_time")
-    )
-
-
-def _ceiling(moment: datetime, timeframe: Timeframe) -> datetime:
-    floor = timeframe.floor(moment)
-    return floor if floor == moment else floor + timeframe.delta
+LACKING_SCHEMA: Final[dict[str, pl.DataType]] = {
+    "dataset": pl.String(),
+    "symbol": pl.String(),
+    "open_time": UTC_MS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +27,57 @@ class MissingRange:
     end: datetime
     datasets: tuple[str, ...]
     symbols: tuple[str, ...]
+
+
+def lacking(
+    keys: pl.DataFrame,
+    timeframe: Timeframe,
+    begins: Mapping[str, datetime],
+    start: datetime,
+    end: datetime,
+) -> pl.DataFrame:
+    """The candles of [``start``, ``end``) that ``keys`` (symbol, open_time; sorted by both) does not have.
+
+    Expected of each symbol of ``begins`` are those that open at or after its moment there (its listing) and
+    close by ``end``. Sorted by symbol and open_time, in ``LACKING_SCHEMA``.
+    """
+    step, last = timeframe.delta, timeframe.floor(end)
+    firsts = {symbol: _ceiling(max(begin, start), timeframe) for symbol, begin in begins.items()}
+    spans = pl.DataFrame(
+        [(symbol, first, last) for symbol, first in firsts.items() if first < last],
+        schema={"symbol": pl.String(), "first": UTC_MS, "last": UTC_MS},
+        orient="row",
+    )
+    candles = pl.datetime_ranges("start", "end", step, closed="left").cast(pl.List(UTC_MS))
+    return (
+        _holes(keys, spans, step)
+        .select(pl.lit(timeframe.dataset).alias("dataset"), "symbol", candles.alias("open_time"))
+        .explode("open_time")
+        .sort("symbol", "open_time")
+    )
+
+
+def _holes(keys: pl.DataFrame, spans: pl.DataFrame, step: timedelta) -> pl.DataFrame:
+    """Where nothing is stored within the span of each symbol: symbol, start, end (exclusive).
+
+    Only these are spread out into candles: they are few, what is stored is much.
+    """
+    symbol, opened = pl.col("symbol"), pl.col("open_time")
+    new = symbol.ne_missing(symbol.shift(1))
+    before = keys.select("symbol", start=pl.when(~new).then(opened.shift(1) + step), end=opened)
+    after = keys.filter(symbol.ne_missing(symbol.shift(-1)))
+    found = [
+        before.filter(pl.col("start").ne_missing(pl.col("end"))),
+        after.select("symbol", start=opened + step, end=pl.lit(None, dtype=UTC_MS)),
+        spans.join(keys, on="symbol", how="anti").select("symbol", start="first", end="last"),
+    ]
+    bounded = (
+        pl.concat(found)
+        .join(spans, on="symbol")
+        # Without a start (or end) a hole reaches to that of the span.
+        .select("symbol", start=pl.max_horizontal("start", "first"), end=pl.min_horizontal("end", "last"))
+    )
+    return bounded.filter(pl.col("start") < pl.col("end"))
 
 
 def ranges_of(lack: pl.DataFrame) -> list[MissingRange]:
@@ -79,3 +100,8 @@ def ranges_of(lack: pl.DataFrame) -> list[MissingRange]:
         MissingRange(start, end, tuple(name for name in CANDLE_DATASETS if name in datasets), tuple(symbols))
         for start, end, symbols, datasets in stretches.iter_rows()
     ]
+
+
+def _ceiling(moment: datetime, timeframe: Timeframe) -> datetime:
+    floor = timeframe.floor(moment)
+    return floor if floor == moment else floor + timeframe.delta

@@ -21,7 +21,7 @@ from crypto_bt.core.exported_rows import read_exported
 
 #: Largest file, and largest text out of one: a year of one symbol's 15m candles has 5 MB.
 FILE_LIMIT: Final = 512 * 1024**2
-TEXT_LIMIT: Final = 128 * 1024**2
+TEXT_LIMIT: Final = 64 * 1024**2
 #: Most rows of one Parquet file: ten years of 1h candles of 110 symbols.
 ROW_LIMIT: Final = 10_000_000
 _LFS: Final = b"version https://git-lfs"

@@ -14,6 +14,7 @@ import polars as pl
 
 from crypto_bt.core.datasets import DATASETS
 from crypto_bt.core.errors import SourceError, SourceUnavailable
+from crypto_bt.core.market import Timeframe
 from crypto_bt.core.series import revised_rows
 from crypto_bt.defs.changes import Window, count_by_dataset
 from crypto_bt.sources import Batch, FetchRequest, SeriesSource
@@ -49,7 +50,7 @@ async def ingest_series(
     now: datetime,
     published_by: str,
 ) -> SeriesReport:
-    """Ask every source of ``datasets`` for its series up to the end of ``window`` and publish what is new.
+    """Ask every source of ``datasets`` for its series up to now and publish what is new.
 
     A series that is not stored yet is asked from its beginning. Raises SourceUnavailable when no series at
     all could be had.
@@ -100,7 +101,9 @@ async def _ask(
         for series in source.series:
             known = newest.get(series)
             start = SERIES_BEGIN if known is None else min(known, window.start) - ASKED_AGAIN
-            request = FetchRequest(source.dataset, series, max(start, SERIES_BEGIN), window.end)
+            # A snapshot of now is of today, though the days asked for have ended.
+            end = max(window.end, Timeframe.D1.floor(now) + timedelta(days=1))
+            request = FetchRequest(source.dataset, series, max(start, SERIES_BEGIN), end)
             try:
                 batches.append(await source.fetch(request, now))
             except SourceError as error:

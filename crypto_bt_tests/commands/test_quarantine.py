@@ -166,6 +166,22 @@ def test_reject_keeps_the_value_out_of_later_updates(home: Path) -> None:
     assert without_doubtful(store, {"candles_1h": other}, later)["candles_1h"].equals(other)
 
 
+def test_reject_holds_though_the_exchange_has_seen_the_row_ahead_of_this_clock(home: Path) -> None:
+    ahead = NOW + timedelta(seconds=20)
+    publish(
+        home,
+        {
+            "quarantine": store_of(home)
+            .read("quarantine")
+            .with_columns(seen_at=pl.lit(ahead).dt.cast_time_unit("ms"))
+        },
+    )
+
+    run(home, "reject", *CASE)
+
+    assert states(home)["jump"] == ("rejected", False)
+
+
 def test_reject_of_what_is_stored_is_refused(home: Path) -> None:
     run(home, "accept", *CASE)
 

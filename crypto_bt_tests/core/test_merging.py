@@ -64,6 +64,12 @@ def test_merge_differing_rows_are_written_only_when_asked(overwrite):
         assert made.revisions.is_empty()
 
 
+def test_merge_a_row_that_fills_and_differs_counts_as_differing():
+    stored = candles((1, 2.0, None))
+
+    assert counts(merge(DATASET, stored, candles((1, 2.5, 9.0)), overwrite=False, now=NOW)) == (0, 0, 0, 1)
+
+
 rows = st.dictionaries(
     st.integers(0, 8),
     st.tuples(st.sampled_from([1.0, 2.0]), st.sampled_from([None, 5.0, 6.0])),

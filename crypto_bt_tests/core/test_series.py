@@ -80,6 +80,11 @@ def test_validate_series_duplicates_count_once_and_conflicts_not_at_all() -> Non
     assert valid.quarantine["raw"][0].count("\n") == 1, "both rows are kept for a person to see"
 
 
+def test_validate_series_disorder_is_harmless() -> None:
+    rows = [("2026-03-05", "19"), ("2026-03-03", "17"), ("2026-03-04", "18")]
+    assert validate(rows).frame.equals(validate(sorted(rows)).frame)
+
+
 def test_validate_series_rows_outside_the_window_are_left_out() -> None:
     assert validate([("2020-03-03", "17"), ("2026-03-03", "17")]).frame.height == 1
 

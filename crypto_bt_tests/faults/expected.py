@@ -1,11 +1,11 @@
 """What the quarantine must say of each fault that has shown."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from crypto_bt.core.market import from_milliseconds
-from crypto_bt.simulator.faults import FaultKind, Showing
+from crypto_bt.simulator.faults import ROW_FAULTS, FaultKind, Showing
 
 #: (dataset, symbol, time, reason), as in the quarantine.
 Refused = tuple[str, str, datetime, str]
@@ -33,6 +33,16 @@ _AT_ITS_TIME: Final = {
 }
 _AT_THE_START: Final = {FaultKind.SHORT_ROW: "short row", FaultKind.TEXT_TIME: "unreadable time"}
 _NESTED_WIDTH: Final = 12
+#: The true row is there as well, or another takes its place.
+_NOTHING_LOST: Final = (
+    FaultKind.DUPLICATE,
+    FaultKind.DISORDER,
+    FaultKind.OPEN_CANDLE,
+    FaultKind.FUTURE,
+    FaultKind.REVISED,
+)
+#: How far MISALIGNED moves a row's time.
+_MOVED: Final = timedelta(seconds=90)
 
 
 def dataset_of(showing: Showing) -> str:
@@ -63,3 +73,17 @@ def refusals(showing: Showing, starts: Mapping[tuple[str, str], datetime], end: 
     if dataset == "funding_rates":
         time = time.replace(second=0, microsecond=0)
     return [(*place, time, _AT_ITS_TIME[kind])]
+
+
+def keys_lost(showing: Showing) -> list[tuple[str, str, datetime]]:
+    """The rows (dataset, symbol, time) that the store lacks after ``showing``, until it asks again."""
+    kind = showing.fault.kind
+    if kind not in ROW_FAULTS or kind in _NOTHING_LOST:
+        return []
+    dataset = dataset_of(showing)
+    times = [from_milliseconds(time) for time in showing.times]
+    if kind is FaultKind.MISALIGNED:
+        times = [time - _MOVED for time in times]
+    if dataset == "funding_rates":
+        times = [time.replace(second=0, microsecond=0) for time in times]
+    return [(dataset, showing.symbol, time) for time in times]

@@ -1,11 +1,11 @@
 """The budget campaign: four real processes start together on one ledger, beside a trader: who asks what.
 
 Two updates, a catch-up and a backfill, each a process of its own with the real client, against one loopback
-exchange that enforces its limit; a fifth process is the trader, with plain HTTP. Time runs up to 25 times as
+exchange that enforces its limit; a fifth process is the trader, with plain HTTP. Time runs SPEEDS times as
 fast for the limits, the waits and the ledger alike, so that minutes pass in seconds; what the processor and
-the socket take is not sped up, and so weighs SPEED times as much. In some repeats an update is killed with
+the socket take is not sped up, and so weighs as many times as much. In some repeats an update is killed with
 kill -9 in the middle of its work, and another is started in its place. A repeat in which the trader, for want
-of a processor, asked less than it should is void: it is counted as such, and made again.
+of a processor, asked less than it should is void: it is counted as such, and made again at the next speed.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from crypto_bt.simulator.server import LoopbackExchange
 from crypto_bt.simulator.synthetic import SyntheticMarket
 from crypto_bt.sources import BinanceUsdm, FetchRequest
 
-SPEED = 25
+SPEEDS = (25, 25, 15, 15, 8, 8)
 LIMIT = 2400
 TRADER_SHARE = 0.7
 SCHEDULED = 0.2
@@ -42,7 +42,6 @@ CANDLES = tuple(timeframe.dataset for timeframe in STANDARD_TIMEFRAMES)
 ALL_FEEDS = 20
 #: Real seconds that a repeat may take; a session that still runs then has failed.
 LONGEST = 120.0
-MOST_VOIDS = 5
 _TRADER = "trader"
 _PRICE = 10
 #: The trader asks nothing after this second of a minute, so that nothing of it arrives in the next.
@@ -55,18 +54,19 @@ context.set_forkserver_preload(["crypto_bt_tests.sources.budget_campaign", "ccxt
 
 @dataclass(frozen=True)
 class FastTime:
-    """SPEED times the machine's own monotonic time since ``origin``, the same in all processes."""
+    """``speed`` times the machine's own monotonic time since ``origin``, the same in all processes."""
 
     origin: float
+    speed: int
 
     def clock(self) -> float:
-        return (time.monotonic() - self.origin) * SPEED
+        return (time.monotonic() - self.origin) * self.speed
 
     def wall(self) -> datetime:
         return NOW + timedelta(seconds=self.clock())
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / SPEED)
+        await asyncio.sleep(seconds / self.speed)
 
 
 @dataclass(frozen=True)
@@ -177,22 +177,22 @@ class Running:
 
 
 def run_repeat(seed: str, market: SyntheticMarket, folder: Path) -> Repeat:
-    """A repeat that is not void, or has failed; it is void itself after five that were."""
-    voids = 0
-    while True:
+    """A repeat that is not void, or has failed; the last one when all were void."""
+    repeat = Repeat(seed)
+    for voids, speed in enumerate(SPEEDS):
         (place := folder / str(voids)).mkdir()
-        repeat = asyncio.run(_run(seed, market, place))
-        if not repeat.void or repeat.failures or voids == MOST_VOIDS:
-            repeat.voids = voids
-            return repeat
-        voids += 1
+        repeat = asyncio.run(_run(seed, speed, market, place))
+        repeat.voids = voids
+        if not repeat.void or repeat.failures:
+            break
+    return repeat
 
 
-async def _run(seed: str, market: SyntheticMarket, folder: Path) -> Repeat:
+async def _run(seed: str, speed: int, market: SyntheticMarket, folder: Path) -> Repeat:
     """Start all together, wait for all, and judge."""
     chance = random.Random(seed)
     repeat = Repeat(seed)
-    fast = FastTime(time.monotonic() - chance.uniform(0, 60) / SPEED)
+    fast = FastTime(time.monotonic() - chance.uniform(0, 60) / speed, speed)
     exchange = WatchedExchange(market, fast.clock)
     url = await exchange.start()
     stop = context.Event()
@@ -222,7 +222,7 @@ async def _run(seed: str, market: SyntheticMarket, folder: Path) -> Repeat:
             process.kill()
         await exchange.stop()
     _judge(repeat, exchange, sessions[killed:])
-    repeat.figures |= {"killed": killed, "burst": burst > 0, "seconds": round(seconds, 1)}
+    repeat.figures |= {"speed": speed, "killed": killed, "burst": burst > 0, "seconds": round(seconds, 1)}
     return repeat
 
 
