@@ -1,1 +1,6 @@
-"""Alert channels: one file each. The room is built and empty; channels move in with the outbox."""
+"""Where alerts go. Until messages are sent the only sink is a log file that ``crypto-bt status`` reads."""
+
+from crypto_bt.alerts.log_file import AlertLog
+from crypto_bt.alerts.sink import AlertSink
+
+__all__ = ["AlertLog", "AlertSink"]

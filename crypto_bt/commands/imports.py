@@ -48,7 +48,7 @@ def import_(
     desk = Desk.open(open_home(home))
     report = import_files(desk, files, hints=hints, source=source, overwrite=overwrite, dry_run=dry_run)
     out = Output(as_json=as_json)
-    _show(out, report, overwrite=overwrite)
+    _show(out, report, desk.settings.home_option, overwrite=overwrite)
     out.result({"home": desk.home.root, "dry_run": dry_run, "overwrite": overwrite, **asdict(report)})
     contradicted = 0 if overwrite else sum(made.differing for made in report.datasets)
     if report.refused or contradicted:
@@ -68,7 +68,7 @@ def _chosen(dataset: str | None, timeframe: str | None) -> str | None:
     return dataset
 
 
-def _show(out: Output, report: "ImportReport", *, overwrite: bool) -> None:
+def _show(out: Output, report: "ImportReport", home_option: str, *, overwrite: bool) -> None:
     out.table(
         ["file", "dataset", "symbols", "good rows", "refused", "left out"],
         [[f.path.name, f.dataset, f.symbols, f"{f.rows:,}", f.refused, f.left_out] for f in report.files],
@@ -92,7 +92,7 @@ def _show(out: Output, report: "ImportReport", *, overwrite: bool) -> None:
                 style="yellow",
             )
     if report.refused:
-        out.say("Refused rows: crypto-bt data quarantine list", style="yellow")
+        out.say(f"Refused rows: crypto-bt data quarantine list{home_option}", style="yellow")
     out.say(
         "Nothing was written: a dry run."
         if report.snapshot is None

@@ -21,7 +21,6 @@ from crypto_bt.commands.options import (
 )
 from crypto_bt.commands.output import Output
 from crypto_bt.commands.repair_plan import (
-    GRACE,
     ask_listings,
     history_starts,
     lacking_candles,
@@ -75,14 +74,13 @@ def repair(
     out = Output(as_json=as_json)
     desk = Desk.open(settings)
     asked = _asked(desk, symbols, timeframes, start, end)
-    until = min(asked.days[1], desk.clock() - GRACE)
     with reachable(settings) as answering:
         desk = Desk.open(answering)
         out.note(f"Asking {answering.EXCHANGE_URL or 'Binance'} for its symbols ...")
         listings = asyncio.run(ask_listings(desk))
         traded = check_universe(asked.symbols, listings)
         onboard = {symbol: listings[symbol].onboard for symbol in traded.tradable}
-        before = lacking_candles(desk, asked.starts, onboard, until)
+        before = lacking_candles(desk, asked.starts, onboard, asked.days[1])
         ranges = _ranges(asked, traded.tradable, before)
         out.say(_sum_up(before, ranges, asked))
         if dry_run:
@@ -92,7 +90,7 @@ def repair(
         for item in ranges:
             out.note(f"Fetching {_text(item)} ...")
             outcomes += fetch_days(out, desk, item.datasets, item.symbols, (item.start, item.end))
-    after = lacking_candles(desk, asked.starts, onboard, until)
+    after = lacking_candles(desk, asked.starts, onboard, asked.days[1])
     report_repair(out, desk, ranges, outcomes, before, after, traded.remarks)
 
 

@@ -1,22 +1,22 @@
 """What a repair asks for: the days, datasets and symbols of candles that are missing or impossible."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from crypto_bt.core.candle_quality import impossible
-from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS
-from crypto_bt.core.lacking import LACKING_SCHEMA, MissingRange, lacking, ranges_of
+from crypto_bt.core.datasets import CANDLE_DATASETS
+from crypto_bt.core.lacking import MissingRange
 from crypto_bt.core.market import Timeframe
+from crypto_bt.core.missing import missing_candles, missing_ranges, withheld
 
 if TYPE_CHECKING:
     from crypto_bt.core.market import Listing
     from crypto_bt.defs.resources import Desk
 
-#: An update that is under way has so long to bring what has just closed.
-GRACE: Final = timedelta(hours=3)
 #: What has no candles of its own to miss, but was not fetched while the candles were not.
 COMPANIONS: Final = ("funding_rates", "mark_price_1h")
 _CANDLE: Final = ["symbol", "open_time", "open", "high", "low", "close", "volume"]
@@ -37,32 +37,26 @@ def history_starts(desk: "Desk", datasets: Sequence[str]) -> dict[str, datetime]
 
 
 def lacking_candles(
-    desk: "Desk",
-    starts: Mapping[str, datetime],
-    onboard: Mapping[str, datetime],
-    end: datetime,
+    desk: "Desk", starts: Mapping[str, datetime], onboard: Mapping[str, datetime], end: datetime
 ) -> pl.DataFrame:
-    """Candles that closed by ``end`` and are not stored, or cannot be right: of each dataset from its start.
+    """Candles before ``end`` that are not stored, or cannot be right: of each dataset from its start on.
 
-    ``onboard`` gives the symbols and since when they are traded. In ``LACKING_SCHEMA``.
+    ``onboard`` gives the symbols and since when they are traded. Those that a person rejected, or has a day
+    to judge, are not among them. In ``LACKING_SCHEMA``.
     """
-    found = [pl.DataFrame(schema=LACKING_SCHEMA)]
-    current = desk.store.current()
+    current, symbols, now = desk.store.current(), list(onboard), desk.clock()
+    at = current.id if current else None
+    stored = {}
     for name, start in starts.items():
-        timeframe = DATASETS[name].timeframe
-        if timeframe is None:
-            continue
-        stored = desk.store.read(
-            name,
-            symbols=list(onboard),
-            start=start,
-            end=end,
-            columns=_CANDLE,
-            at=current.id if current else None,
+        candles = desk.store.read(name, symbols=symbols, start=start, end=end, columns=_CANDLE, at=at)
+        stored[name] = candles.join(
+            impossible(candles), on=["symbol", "open_time"], how="anti", maintain_order="left"
         )
-        good = stored.join(impossible(stored), on=["symbol", "open_time"], how="anti")
-        found.append(lacking(good, timeframe, onboard, start, end))
-    return pl.concat(found)
+    refused, decided = (desk.store.read(name, symbols=symbols, at=at) for name in ("quarantine", "decisions"))
+    found = missing_candles(
+        stored, onboard=onboard, starts=starts, excused=withheld(refused, decided, now), now=now
+    )
+    return found.filter(pl.col("open_time") < end)
 
 
 def plan_repairs(lack: pl.DataFrame, chosen: Sequence[str]) -> list[MissingRange]:
@@ -71,11 +65,11 @@ def plan_repairs(lack: pl.DataFrame, chosen: Sequence[str]) -> list[MissingRange
     Of the feeds ``chosen`` those are asked along that were not fetched either while candles were not, and the
     regime, which is made of them.
     """
+    along = [name for name in COMPANIONS if name in chosen]
     ranges = []
-    for item in ranges_of(lack):
-        along = [name for name in COMPANIONS if name in chosen]
-        regime = ["market_regime"] if "market_regime" in chosen and "candles_4h" in item.datasets else []
-        ranges.append(MissingRange(item.start, item.end, (*item.datasets, *along, *regime), item.symbols))
+    for days in (item.days for item in missing_ranges(lack)):
+        regime = ["market_regime"] if "market_regime" in chosen and "candles_4h" in days.datasets else []
+        ranges.append(replace(days, datasets=(*days.datasets, *along, *regime)))
     return ranges
 
 

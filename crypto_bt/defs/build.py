@@ -10,6 +10,7 @@ from crypto_bt.defs.market_assets import build_market_data
 from crypto_bt.defs.regime_asset import market_regime
 from crypto_bt.defs.resources import Desk
 from crypto_bt.defs.schedules import build_schedules
+from crypto_bt.defs.sensors import build_catch_up_sensor
 from crypto_bt.defs.sentiment_assets import positioning_data, series_data
 
 
@@ -30,6 +31,7 @@ def build_definitions(desk: Desk) -> dg.Definitions:
         asset_checks=build_checks(settings.TIMEFRAMES),
         jobs=build_jobs(settings.candle_datasets),
         schedules=build_schedules(running=running),
+        sensors=[build_catch_up_sensor(running=running)],
         resources={"desk": desk},
         executor=dg.in_process_executor,
     )

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import dagster as dg
 
+from crypto_bt.alerts import AlertLog, AlertSink
 from crypto_bt.defs.asking import Progress
 from crypto_bt.runtime.home import Home
 from crypto_bt.settings import Settings
@@ -65,6 +66,11 @@ class Desk:
         """The sources of series; all of them the loopback exchange's where the exchange is one."""
         key = self.settings.FRED_API_KEY
         return series_sources(self._sources_url, key.get_secret_value() if key else None)
+
+    @property
+    def alerts(self) -> AlertSink:
+        """Where this home's alerts go."""
+        return AlertLog(self.home.alerts, self.clock)
 
     def archive(self) -> MetricsArchive:
         """The exchange's public archive."""

@@ -3,13 +3,14 @@
 A recorded home's schedules load switched off: its clock stands still.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 import dagster as dg
 
+from crypto_bt.core.datasets import POSITIONING_DATASETS
 from crypto_bt.core.market import Timeframe
 from crypto_bt.core.positioning import KEPT
 from crypto_bt.core.verdict import not_loaded
@@ -28,7 +29,7 @@ class Due:
     tags: dict[str, str] = field(default_factory=dict)
 
 
-#: What a schedule decides from the tick's time and the newest stored row of the dataset it watches.
+#: What a schedule decides from the tick's time and the moment up to which it has what it watches.
 Decision = Callable[[datetime, datetime | None], Due]
 
 
@@ -65,7 +66,7 @@ def night_of_today(now: datetime, newest: datetime | None) -> Due:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One schedule: the job of the same name at ``cron``, deciding on the newest row of ``watches``.
+    """One schedule: the job of the same name at ``cron``, deciding on up to when ``watches`` have rows.
 
     ``by_symbol``: its partitions are the symbols, and all of them are run.
     """
@@ -74,7 +75,7 @@ class Plan:
     cron: str
     decide: Decision
     about: str
-    watches: str = "candles_1h"
+    watches: tuple[str, ...] = ("candles_1h",)
     by_symbol: bool = False
 
 
@@ -84,7 +85,7 @@ PLANS: Final = (
         "30 0 * * *",
         update_ended_days,
         "00:30 UTC: the days that have ended, all timeframes, funding, mark prices and listings.",
-        watches="candles_1d",
+        watches=("candles_1d", "mark_price_1h"),
     ),
     Plan(
         "intraday_update",
@@ -104,7 +105,7 @@ PLANS: Final = (
         "0 2 * * *",
         update_what_is_kept,
         "02:00 UTC: open interest, account ratio, taker volume, fear & greed, macro series, dominance.",
-        watches="open_interest",
+        watches=POSITIONING_DATASETS,
     ),
     Plan(
         "nightly_backtest",
@@ -131,11 +132,17 @@ def _schedule(plan: Plan, running: bool) -> dg.ScheduleDefinition:
         fail_dead_runs(context.instance)
         if not any(newest_row(desk, name) for name in desk.settings.candle_datasets):
             return dg.SkipReason(not_loaded(now).at_home(desk.settings.home_option).text)
-        due = plan.decide(now, newest_row(desk, plan.watches))
+        due = plan.decide(now, newest_of_all(desk, plan.watches))
         tags = symbol_range_tags(desk.settings.SYMBOLS) if plan.by_symbol else due.tags
         return dg.RunRequest(run_key=None, partition_key=due.partition, tags=tags)
 
     return tick
+
+
+def newest_of_all(desk: Desk, datasets: Sequence[str]) -> datetime | None:
+    """The moment up to which each of ``datasets`` that has any rows has them; None while none has."""
+    newest = [newest_row(desk, name) for name in datasets]
+    return min((moment for moment in newest if moment), default=None)
 
 
 def newest_row(desk: Desk, dataset: str) -> datetime | None:

@@ -6,7 +6,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from crypto_bt.core.candle_flags import JUMP
+from crypto_bt.core.doubt import REJECTED
 from crypto_bt.core.market import Timeframe
+from crypto_bt.core.schemas import DECISION_SCHEMA, QUARANTINE_SCHEMA
 from crypto_bt.core.verdict import repair_command
 from crypto_bt.simulator.faults import Fault, FaultKind
 from crypto_bt_tests.commands.invoking import ServedHome, served_home
@@ -70,9 +73,7 @@ def test_repair_impossible_candle_is_replaced_by_the_exchanges(tmp_path: Path) -
         right = store.read("candles_1h")
         hit = right.filter(pl.col("open_time") == TODAY - 2 * DAY + 5 * HOUR)
         wrong = hit.with_columns(high=pl.col("low") / 2)
-        store.publish(
-            {"candles_1h": wrong}, source=str(home.desk.store.current().source), published_by="test", now=NOW
-        )
+        store.publish({"candles_1h": wrong}, source="simulated:seed=7", published_by="test", now=NOW)
         assert not store.read("candles_1h").equals(right)
         done = home.call_json("data", "repair")
         assert done["lacking"] == 1
@@ -106,6 +107,27 @@ def test_repair_candle_that_is_refused_says_where_it_is(tmp_path: Path) -> None:
         home.fill(TODAY - 2 * DAY, TODAY + DAY, ["candles_1h"])
         done = home.call_json("data", "repair", "--timeframes", "1h", code=3)
         assert "crypto-bt data quarantine list" in done["missing"][0]["why"]
+
+
+def test_repair_candle_that_a_person_rejected_is_not_missed(tmp_path: Path) -> None:
+    gap = Fault(KLINES, 1, FaultKind.GAP, symbol="BTCUSDT", times=None, row=7)
+    with served_home(tmp_path, ["BTCUSDT"], NOW, faults=[gap]) as home:
+        home.fill(TODAY - 2 * DAY, TODAY + DAY, ["candles_1h"])
+        store = home.desk.store
+        assert home.call_json("data", "repair", "--timeframes", "1h", code=3)["lacking"] == 1
+        [hole] = set(hours(TODAY - 2 * DAY, TODAY + 12 * HOUR)) - set(home.times("BTCUSDT"))
+        row = {"dataset": "candles_1h", "symbol": "BTCUSDT", "open_time": hole}
+        refused = {**row, "reason": JUMP, "raw": "[]", "seen_at": NOW - 3 * DAY}
+        decided = {**row, "decision": REJECTED, "decided_by": "desk", "decided_at": NOW - 2 * DAY}
+        store.publish(
+            {
+                "quarantine": pl.DataFrame([refused], schema=QUARANTINE_SCHEMA),
+                "decisions": pl.DataFrame([decided], schema=DECISION_SCHEMA),
+            },
+            source="simulated:seed=7", published_by="test", now=NOW,
+        )  # fmt: skip
+        done = home.call_json("data", "repair", "--timeframes", "1h")
+        assert (done["lacking"], done["runs"], done["missing"]) == (0, [], [])
 
 
 def test_repair_named_days_are_asked_again_though_nothing_is_missing(tmp_path: Path) -> None:

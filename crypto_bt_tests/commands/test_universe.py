@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from crypto_bt.commands.loopback import LoopbackMarket
 from crypto_bt.core.market import Timeframe
 from crypto_bt.runtime.home import Home, with_values
-from crypto_bt.settings import load_settings
+from crypto_bt.settings import load_settings, render_example
 from crypto_bt.simulator.faults import Fault, FaultKind
 from crypto_bt.simulator.serving import running
 from crypto_bt.simulator.synthetic import SyntheticMarket
@@ -182,9 +183,13 @@ def test_universe_changes_at_the_same_time_all_count(tmp_path: Path) -> None:
 
 
 def test_universe_remove_and_add_on_a_demo_home_serve_its_own_exchange(tmp_path: Path) -> None:
-    home = str(tmp_path / "home")
-    run("demo", "--symbols", "2", "--days", "40", "--home", home)
-    run("universe", "remove", "ETHUSDT", "--home", home)
-    done = run_json("universe", "add", "ETHUSDT", "--home", home)
-    assert done["rows"]["candles_1h"] >= 40 * 24
+    Home(tmp_path).prepare(render_example(), {"SYMBOLS": "BTCUSDT,ETHUSDT"})
+    LoopbackMarket(symbols=2, days=40).save(Home(tmp_path).market_file)
+    home = ("--home", str(tmp_path))
+    start = datetime.now(UTC) - 3 * DAY
+    run("data", "backfill", "--start", f"{start:%F}", "--timeframes", "1h", "--symbols", "1", *home)
+    run("universe", "remove", "ETHUSDT", *home)
+    done = run_json("universe", "add", "ETHUSDT", *home)
     assert done["symbols"] == ["BTCUSDT", "ETHUSDT"]
+    assert done["rows"]["candles_1h"] >= 3 * 24
+    assert run_json("universe", "list", *home)["source"] == "simulated:seed=7"
