@@ -1,7 +1,8 @@
 """``crypto-bt status``: is the data fresh and whole, and how old is the last night?"""
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+import json
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -12,11 +13,15 @@ from crypto_bt.core.verdict import Verdict, not_loaded
 from crypto_bt.core.wholeness import hours
 
 if TYPE_CHECKING:
+    from crypto_bt.core.alerts import Alert
     from crypto_bt.defs.resources import Desk
+
+#: How far back an alert that nobody resolved is still shown.
+ALERTS_SINCE: Final = timedelta(days=30)
 
 
 def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Freshness and coverage by timeframe, the last night, and what is wrong with the command that mends it.
+    """Freshness and coverage of every feed, alerts, the last night; what is wrong and what mends it.
 
     Example: crypto-bt status --home data/demo
 
@@ -30,7 +35,11 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     verdicts = _verdicts(desk, now)
     night = _night(desk, now)
     current = desk.store.current()
+    feeds = feed_verdicts(desk, now)
+    alerts = standing_alerts(desk, now)
     wrong = [verdict.text for pair in verdicts.values() for verdict in pair if not verdict.passed]
+    wrong += [verdict.text for verdict in feeds.values() if not verdict.passed]
+    wrong += [f"{alert.what} {alert.command}" for alert in alerts]
     wrong += [night["text"]] if night["stale"] else []
     out.say(f"Home {desk.home.root}, {minute(now)} UTC" + (" (clock stands still)" if _stands(desk) else ""))
     if current is None:
@@ -50,6 +59,13 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
                 for name, (age, whole) in verdicts.items()
             ],
         )
+        out.table(
+            ["feed", "age (h)", "well"],
+            [
+                [name, verdict.figures.get("data_age_hours", "-"), "yes" if verdict.passed else "NO"]
+                for name, verdict in feeds.items()
+            ],
+        )
     if not night["stale"]:
         out.say(night["text"])
     for text in wrong:
@@ -65,6 +81,11 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
                 name: {**age.figures, **whole.figures, "well": age.passed and whole.passed}
                 for name, (age, whole) in verdicts.items()
             },
+            "feeds": {
+                name: {**verdict.figures, "well": verdict.passed, "text": verdict.text}
+                for name, verdict in feeds.items()
+            },
+            "alerts": [json.loads(alert.to_json()) for alert in alerts],
             "night": night,
             "wrong": wrong,
         }
@@ -91,6 +112,26 @@ def _verdicts(desk: "Desk", now: datetime) -> dict[str, tuple[Verdict, Verdict]]
                 ),
             )
     return found
+
+
+def feed_verdicts(desk: "Desk", now: datetime) -> dict[str, Verdict]:
+    """The age of every feed that is no candle and holds anything."""
+    from crypto_bt.defs.feed_checks import AGE_CHECKS
+
+    current = desk.store.current()
+    if current is None:
+        return {}
+    return {
+        name: decide(desk, current.id, now).at_home(desk.settings.home_option)
+        for name, decide in AGE_CHECKS.items()
+        if current.rows(name)
+    }
+
+
+def standing_alerts(desk: "Desk", now: datetime) -> "list[Alert]":
+    """Alerts of the last days that were not resolved since; the latest word on each."""
+    latest = {alert.id: alert for alert in desk.alerts.recent(now - ALERTS_SINCE)}
+    return [alert for alert in latest.values() if not alert.resolved]
 
 
 def _night(desk: "Desk", now: datetime) -> dict[str, Any]:

@@ -58,46 +58,51 @@ def market_regime(
     ``candles_4h`` should reach 230 days back, ``funding`` (all symbols) four; ``series`` holds the rows of
     all series together. What is not known is null, and so is a regime that rests on it.
     """
-    bars = _bars(candles_4h, benchmark).filter(
-        pl.col("open_time").is_between(start, end, closed="left"),
-    )
-    if bars.is_empty():
+    own = candles_4h.filter(pl.col("symbol") == benchmark).sort("open_time")
+    asked = pl.col("open_time").is_between(start, end, closed="left")
+    if own.filter(asked).is_empty():
         return DATASETS["market_regime"].empty()
+    bars = _bars(own.select("symbol", "open_time", "close")).filter(asked)
     closes = bars["available_at"]
     known = {column: as_known(series, name, closes).alias(column) for column, name in SERIES_COLUMNS.items()}
     level = funding_level(funding, closes)
     return (
         bars.with_columns(level, **known)
+        # Rolling sums carry rounding errors that depend on where they began; rounded they do not.
+        .with_columns(pl.col(pl.Float64).round(ROUNDED))
         .with_columns(
             volatility_regime=_regime(pl.col("volatility_rank"), CALM_RANK, WILD_RANK),
             trend_regime=_regime(pl.col("trend_strength"), -TREND_BAND, TREND_BAND),
             funding_regime=_regime(pl.col("funding_level"), 0.0, FUNDING_DEAR),
             sentiment_regime=_regime(pl.col("fear_greed"), FEAR, GREED),
         )
-        # Rolling sums carry rounding errors that depend on where they began; rounded they do not.
-        .with_columns(pl.col(pl.Float64).round(ROUNDED))
         .select(pl.col(name).cast(kind) for name, kind in REGIME_SCHEMA.items())
     )
 
 
-def _bars(candles_4h: pl.DataFrame, benchmark: str) -> pl.DataFrame:
-    """Volatility, its rank, and trend at each bar; a missing candle makes no return."""
+def _bars(own: pl.DataFrame) -> pl.DataFrame:
+    """Volatility, its rank, and trend at each bar of one symbol (symbol, open_time, close; sorted).
+
+    The windows run over the grid of all open times: a missing candle is a hole in them. So they never reach
+    further back than their days, and one that lacks too much is null until the hole has left it.
+    """
     step = Timeframe.H4.delta
-    adjacent = pl.col("open_time").diff() == step
-    returned = pl.when(adjacent).then(pl.col("close").log().diff())
-    rank = pl.col("realized_volatility").rolling_rank(RANK_BARS, "average", min_samples=RANK_LEAST)
-    valued = pl.col("realized_volatility").is_not_null().cast(pl.Int64).rolling_sum(RANK_BARS, min_samples=1)
+    grid = own.select(pl.datetime_range(pl.min("open_time"), pl.max("open_time"), step)).cast(UTC_MS)
+    close, volatility = pl.col("close"), pl.col("realized_volatility")
+    rank = volatility.rolling_rank(RANK_BARS, "average", min_samples=RANK_LEAST)
+    valued = volatility.is_not_null().cast(pl.Int64).rolling_sum(RANK_BARS, min_samples=1)
     return (
-        candles_4h.filter(pl.col("symbol") == benchmark)
-        .sort("open_time")
-        .with_columns(change=returned, available_at=pl.col("open_time") + step)
+        grid.join(own, on="open_time", how="left", maintain_order="left")
+        .with_columns(change=close.log().diff(), available_at=pl.col("open_time") + step)
         .with_columns(
-            realized_volatility=pl.col("change").rolling_std(VOLATILITY_BARS, min_samples=VOLATILITY_LEAST)
-            * math.sqrt(BARS_A_YEAR),
-            trend_strength=pl.col("close") / pl.col("close").rolling_mean(TREND_BARS, min_samples=TREND_LEAST)
-            - 1,
+            realized_volatility=(
+                pl.col("change").rolling_std(VOLATILITY_BARS, min_samples=VOLATILITY_LEAST)
+                * math.sqrt(BARS_A_YEAR)
+            ).round(ROUNDED),
+            trend_strength=close / close.rolling_mean(TREND_BARS, min_samples=TREND_LEAST) - 1,
         )
         .with_columns(volatility_rank=(rank - 0.5) / valued)
+        .drop_nulls("close")
     )
 
 
@@ -108,27 +113,28 @@ def funding_level(funding: pl.DataFrame, at: pl.Series) -> pl.Series:
     anything: single symbols pay a hundred times the others'. So intervals of 8, 4 or 1 hours weigh the
     same, and may change.
     """
-    periods = FUNDING_SPAN / timedelta(hours=8)
-    moments = pl.DataFrame({"at": at.cast(UTC_MS)}).unique().sort("at")
+    asked = pl.DataFrame({"funding_time": at.cast(UTC_MS)})
+    moments = asked.unique()
     paid = funding.filter(
         pl.col("funding_time") > at.min() - FUNDING_SPAN,  # type: ignore[operator]
         pl.col("funding_time") <= at.max(),
-    ).select("symbol", "funding_time", "funding_rate")
-    if paid.is_empty() or moments.is_empty():
-        return pl.Series("funding_level", [None] * len(at), dtype=pl.Float64)
-    window = (
-        paid.join_where(
-            moments,
-            pl.col("funding_time") > pl.col("at") - FUNDING_SPAN,
-            pl.col("funding_time") <= pl.col("at"),
-        )
-        .group_by("at", "symbol")
-        .agg(pl.col("funding_rate").sum() / periods)
-        .group_by("at")
-        .agg(funding_level=pl.col("funding_rate").median())
+    ).select("symbol", "funding_time", "funding_rate", moment=pl.lit(value=False))
+    # A row without a rate at each moment makes the window end there: a join over a range would hold each
+    # settlement as often as it counts, which for years of 60 symbols is a gigabyte.
+    ends = moments.join(paid.select("symbol").unique(), how="cross").select(
+        "symbol", "funding_time", funding_rate=pl.lit(None, pl.Float64()), moment=pl.lit(value=True)
     )
-    asked = pl.DataFrame({"at": at.cast(UTC_MS)}).with_row_index("place")
-    return asked.join(window, on="at", how="left").sort("place")["funding_level"]
+    periods = FUNDING_SPAN / timedelta(hours=8)
+    summed = pl.col("funding_rate").rolling_sum_by("funding_time", FUNDING_SPAN, closed="right")
+    levels = (
+        pl.concat([paid, ends])
+        .sort("symbol", "funding_time", "moment")
+        .with_columns(level=summed.over("symbol") / periods)
+        .filter("moment")
+        .group_by("funding_time")
+        .agg(funding_level=pl.col("level").median())
+    )
+    return asked.join(levels, on="funding_time", how="left", maintain_order="left")["funding_level"]
 
 
 def _regime(value: pl.Expr, low: float, high: float) -> pl.Expr:

@@ -13,7 +13,7 @@ from crypto_bt.core.market import Listing
 from crypto_bt.core.universe import check_universe
 from crypto_bt.core.universe_history import MISSING
 from crypto_bt.core.verdict import Verdict
-from crypto_bt.defs.check_results import build_check
+from crypto_bt.defs.check_results import Decision, build_check
 from crypto_bt.defs.resources import Desk
 
 BY_SYMBOL: Final = ("funding_rates", "mark_price_1h", "universe", *POSITIONING_DATASETS, "market_regime")
@@ -60,26 +60,24 @@ def _listing(desk: Desk, snapshot: str, now: datetime) -> Verdict:
     return feed_quality.listing(check_universe(followed, listings), listings, dict(gone.iter_rows()))
 
 
+#: What decides on the age of each feed.
+AGE_CHECKS: Final[dict[str, Decision]] = {
+    **{name: partial(_feed_age, name) for name in BY_SYMBOL},
+    **{name: partial(_series_age, name) for name in SERIES_DATASETS},
+}
+
+
 def build_feed_checks() -> list[dg.AssetChecksDefinition]:
     """The checks of all feeds: age of each, agreement where two give one figure, and who is still listed."""
     ages = [
         build_check(
             name,
             "data_age",
-            partial(_feed_age, name),
+            decide,
             blocking=False,
-            about="The newest row is younger than the feed's limit.",
+            about="The newest row of the feed, or of each of its series, is younger than its limit.",
         )
-        for name in BY_SYMBOL
-    ] + [
-        build_check(
-            name,
-            "data_age",
-            partial(_series_age, name),
-            blocking=False,
-            about="The newest observation of each series is younger than its limit.",
-        )
-        for name in SERIES_DATASETS
+        for name, decide in AGE_CHECKS.items()
     ]
     return [
         *ages,

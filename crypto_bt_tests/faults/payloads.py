@@ -74,7 +74,7 @@ def rows(draw: st.DrawFn) -> list[object]:
     found: list[object] = []
     for index in draw(st.lists(st.integers(-2, 50), min_size=1, max_size=12)):
         row = make(index)
-        for place in draw(st.lists(st.sampled_from(range(len(row))), max_size=2)):
+        for place in draw(st.lists(st.sampled_from(range(len(row))), max_size=2, unique=True)):
             key = place if isinstance(row, list) else list(row)[place]
             row[key] = draw(st.one_of(_near(row[key]), _near(row[key]), odd_values))
         if isinstance(row, list):
