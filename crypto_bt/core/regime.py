@@ -125,10 +125,12 @@ def funding_level(funding: pl.DataFrame, at: pl.Series) -> pl.Series:
         "symbol", "funding_time", funding_rate=pl.lit(None, pl.Float64()), moment=pl.lit(value=True)
     )
     periods = FUNDING_SPAN / timedelta(hours=8)
-    summed = pl.col("funding_rate").rolling_sum_by("funding_time", FUNDING_SPAN, closed="right")
+    summed = pl.col("funding_rate").rolling_sum_by(
+        "funding_time", FUNDING_SPAN, min_samples=1, closed="right"
+    )
     levels = (
         pl.concat([paid, ends])
-        .sort("symbol", "funding_time", "moment")
+        .sort("symbol", "funding_time")
         .with_columns(level=summed.over("symbol") / periods)
         .filter("moment")
         .group_by("funding_time")
