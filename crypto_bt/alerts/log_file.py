@@ -56,7 +56,7 @@ class AlertLog:
                 os.fsync(descriptor)
         except OSError as error:
             raise CryptoBtError(
-                f"An alert could not be written to {self.path}: {error.strerror or error}. It says: {alert.what}",
+                f"{self.path} did not take an alert: {error.strerror or error}. The alert: {alert.what}",
                 "Mend the disk (free space, permissions).",
             ) from error
 
@@ -87,7 +87,7 @@ class AlertLog:
 
     def _is_present(self, descriptor: int) -> bool:
         try:
-            return os.path.samestat(os.fstat(descriptor), os.stat(self.path))
+            return os.path.samestat(os.fstat(descriptor), self.path.stat())
         except FileNotFoundError:
             return False
 

@@ -77,7 +77,10 @@ class Alert:
             if not isinstance(resolved, bool):
                 raise TypeError("resolved is neither true nor false")
             return Alert(
-                **texts, severity=AlertSeverity(told["severity"]), since=since.astimezone(UTC), resolved=resolved
+                **texts,
+                severity=AlertSeverity(told["severity"]),
+                since=since.astimezone(UTC),
+                resolved=resolved,
             )
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise UsageError(f"{text[:80]!r} is not an alert: {error!r}.") from error

@@ -1,93 +1,128 @@
 """Which missing days to fetch now: gaps in the data decide, never missed ticks.
 
-One run at a time, for one contiguous range; after a failed attempt longer and longer waits; after five
-attempts it gives up with an alert. What a person stopped stays stopped.
+One run at a time, for one contiguous range; after each attempt a longer wait; after five attempts it gives
+up with an alert. What a person stopped stays stopped.
 """
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from crypto_bt.core.alerts import Alert, AlertSeverity
-from crypto_bt.core.lacking import MissingRange
+from crypto_bt.core.errors import UsageError
+from crypto_bt.core.missing import Missing
 from crypto_bt.core.verdict import repair_command, some
 
-#: A candle that closed so recently is the business of the schedules.
-GRACE: Final = timedelta(hours=3)
-#: Waits after the first, second ... attempt.
+#: So long a gap must have been seen: a schedule that is late, or has just started up, may be filling it.
+SETTLES: Final = timedelta(minutes=9)
+#: Waits after the first, second ... attempt; after the last it gives up.
 BACK_OFF: Final = tuple(timedelta(minutes=minutes) for minutes in (10, 30, 60, 120, 240))
 ATTEMPTS: Final = len(BACK_OFF)
 CAUSE: Final = "gap_not_filled"
+_DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """How often a range was tried, and when last."""
+    """One gap: missing ``since`` then, ``candles`` missing at the last look, ``made`` attempts in all.
 
-    count: int
-    last: datetime
+    ``before`` of these were made before the gap last shrank, and no longer count; ``last`` is the time of
+    the last one.
+    """
+
+    since: datetime
+    candles: int
+    made: int = 0
+    before: int = 0
+    last: datetime | None = None
+
+    @property
+    def count(self) -> int:
+        """Attempts that brought nothing yet."""
+        return self.made - self.before
+
+    def due(self) -> datetime:
+        """When the next attempt may start; after the last one, when it is given up."""
+        if self.last is None or not self.count:
+            return self.since + SETTLES if self.last is None else self.last
+        return self.last + BACK_OFF[min(self.count, ATTEMPTS) - 1]
+
+    def seen_with(self, candles: int) -> "Tried":
+        """The same with the number that is missing now: fewer than before are progress."""
+        return replace(self, candles=candles, before=self.made if candles < self.candles else self.before)
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a sensor remembers from tick to tick: attempts by range, and alerts that stand by their id."""
+    """What a sensor remembers from tick to tick: attempts by gap, and alerts that stand, by their id."""
 
     tried: Mapping[str, Tried] = field(default_factory=dict)
     standing: Mapping[str, Alert] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """As text for :meth:`from_json`."""
-        values = {
-            "tried": {key: [item.count, item.last.isoformat()] for key, item in self.tried.items()},
-            "standing": {key: json.loads(alert.to_json()) for key, alert in self.standing.items()},
+        tried = {
+            key: [
+                item.since.isoformat(),
+                item.candles,
+                item.made,
+                item.before,
+                item.last and item.last.isoformat(),
+            ]
+            for key, item in self.tried.items()
         }
-        return json.dumps(values, sort_keys=True)
+        standing = [json.loads(alert.to_json()) for alert in self.standing.values()]
+        return json.dumps({"tried": tried, "standing": standing})
 
     @classmethod
     def from_json(cls, text: str | None) -> "Record":
         """The record in ``text``; an empty one where there is none that can be read."""
         try:
-            values: dict[str, Any] = json.loads(text or "{}")
-            return cls(
-                {
-                    key: Tried(int(count), datetime.fromisoformat(last))
-                    for key, (count, last) in values.get("tried", {}).items()
-                },
-                {
-                    key: Alert.from_json(json.dumps(alert))
-                    for key, alert in values.get("standing", {}).items()
-                },
-            )
-        except (ValueError, TypeError, AttributeError):
+            told: dict[str, Any] = json.loads(text or "{}")
+            tried = {key: _tried(*values) for key, values in told.get("tried", {}).items()}
+            alerts = [Alert.from_json(json.dumps(alert)) for alert in told.get("standing", [])]
+        except (ValueError, TypeError, AttributeError, UsageError, RecursionError):
             return cls()
+        return cls(tried, {alert.id: alert for alert in alerts})
+
+
+def _tried(since: str, candles: int, made: int, before: int, last: str | None) -> Tried:
+    moment = datetime.fromisoformat(last) if last else None
+    return Tried(datetime.fromisoformat(since), int(candles), int(made), int(before), moment)
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is so at ``now``: ranges that miss candles; who is writing (``busy``) and what a person stopped
-    (``stopped``), empty for nobody and nothing; keys of ranges whose run a person cancelled."""
+    """What is so at ``now``.
+
+    ``ranges`` miss candles. ``busy`` says who is writing market data or waits to, ``stopped`` what a person
+    stopped; both are empty for nobody and nothing. ``cancelled``: gaps (see :func:`key_of`) of which a
+    person cancelled a run, and when that run had been made.
+    """
 
     now: datetime
-    ranges: Sequence[MissingRange]
+    ranges: Sequence[Missing]
     busy: str = ""
     stopped: str = ""
-    cancelled: Collection[str] = ()
+    cancelled: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A run to start: the ``attempt``-th for ``range``."""
+    """A run to start, the ``attempt``-th of all for the gap ``key``, first seen at ``since``."""
 
-    range: MissingRange
+    missing: Missing
+    key: str
     attempt: int
+    since: datetime
 
     @property
     def run_key(self) -> str:
-        """Unique for each attempt, so that a tick that is repeated starts nothing twice."""
-        return f"{key_of(self.range)} attempt {self.attempt}"
+        """Never given twice, so that a tick that is repeated starts nothing twice."""
+        return f"{self.key} since {self.since:%Y%m%dT%H%M%S} attempt {self.attempt}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,78 +135,79 @@ class Decision:
     record: Record
 
 
-def key_of(missing: MissingRange) -> str:
-    """Names a range by its days and, in short, by its datasets and symbols; a range that changes is another."""
-    whose = hashlib.sha256(repr((missing.datasets, missing.symbols)).encode()).hexdigest()[:8]
-    return f"{missing.start:%Y-%m-%d} to {missing.end:%Y-%m-%d} {whose}"
+def key_of(missing: Missing) -> str:
+    """Names a gap by its first day and, in short, by its symbols.
+
+    A gap at whose end more and more days are missing keeps its name; one that begins later, or befalls
+    others, is another.
+    """
+    whose = hashlib.sha256(",".join(missing.days.symbols).encode()).hexdigest()[:8]
+    return f"{missing.days.start:%Y-%m-%d}-{whose}"
 
 
 def decide(facts: Facts, record: Record) -> Decision:
-    """What catch-up does now; the oldest range that may be tried comes first."""
-    keys = {key_of(missing): missing for missing in facts.ranges}
-    tried = {key: item for key, item in record.tried.items() if key in keys}
-    spent = {
-        key: missing
-        for key, missing in keys.items()
-        if key in tried and tried[key].count >= ATTEMPTS and not facts.busy
+    """What catch-up does now. The newest gap that may be tried comes first: the next night reads it."""
+    # Of gaps with one name, which begin together and befall the same, there is only one.
+    newest_first = sorted(facts.ranges, key=lambda item: (item.days.end, item.days.start), reverse=True)
+    found = {key_of(item): item for item in newest_first}
+    tried = {
+        key: record.tried[key].seen_with(item.candles)
+        if key in record.tried
+        else Tried(facts.now, item.candles)
+        for key, item in found.items()
     }
-    raised = {alert.id: alert for alert in (_gave_up(missing, tried[key]) for key, missing in spent.items())}
-    ended = [_resolved(alert) for number, alert in record.standing.items() if number not in raised]
-    if facts.busy:
-        # A run may just be filling what an alert is about: nothing is over yet.
-        raised, ended = dict(record.standing), []
-    alerts = (*(alert for number, alert in raised.items() if number not in record.standing), *ended)
-    chosen, why = _choose(facts, keys, tried)
+    spent = {key for key, item in tried.items() if item.count >= ATTEMPTS and facts.now >= item.due()}
+    raised = [_gave_up(found[key], key, tried[key]) for key in spent if not facts.busy]
+    new = [alert for alert in raised if alert.id not in record.standing]
+    over = [alert for alert in record.standing.values() if alert.where not in map(_where, found)]
+    standing = {alert.id: alert for alert in (*record.standing.values(), *new) if alert not in over}
+    alerts = (*new, *(alert.as_resolved() for alert in over))
+    chosen, why = _choose(facts, found, tried)
+    start = None
     if chosen is not None:
-        count = tried[chosen].count + 1 if chosen in tried else 1
-        tried[chosen] = Tried(count, facts.now)
-        start = Start(keys[chosen], count)
-        return Decision(start, "", alerts, Record(tried, raised))
-    return Decision(None, why, alerts, Record(tried, raised))
+        item = replace(tried[chosen], made=tried[chosen].made + 1, last=facts.now)
+        tried[chosen] = item
+        start = Start(found[chosen], chosen, item.made, item.since)
+    return Decision(start, why, alerts, Record(tried, standing))
 
 
-def _choose(
-    facts: Facts, keys: Mapping[str, MissingRange], tried: Mapping[str, Tried]
-) -> tuple[str | None, str]:
-    if not keys:
+def _choose(facts: Facts, found: Mapping[str, Missing], tried: Mapping[str, Tried]) -> tuple[str | None, str]:
+    if not found:
         return None, "Nothing is missing."
+    gaps = f"{len(found)} range{'s' if len(found) > 1 else ''} of days with missing candles"
     if facts.stopped:
-        return None, f"{len(keys)} ranges miss candles, but {facts.stopped}."
+        return None, f"{gaps}, but {facts.stopped}."
     if facts.busy:
-        return None, f"{len(keys)} ranges miss candles; waiting for {facts.busy}."
+        return None, f"{gaps}; waiting for {facts.busy}."
     reasons = []
-    for key in keys:
-        item = tried.get(key)
-        if key in facts.cancelled:
+    for key, item in tried.items():
+        if key in facts.cancelled and facts.cancelled[key] >= item.since:
             reasons.append(f"{key} was cancelled by a person")
-        elif item is None:
-            return key, ""
         elif item.count >= ATTEMPTS:
-            reasons.append(f"{key} was given up after {item.count} attempts")
-        elif facts.now < item.last + BACK_OFF[item.count - 1]:
-            again = item.last + BACK_OFF[item.count - 1]
-            reasons.append(f"{key} is tried again at {again:%H:%M} UTC")
+            reasons.append(f"{key} was tried {item.count} times, the last time at {item.last:%F %H:%M} UTC")
+        elif facts.now < item.due():
+            reasons.append(f"{key} is tried at {item.due():%H:%M} UTC, attempt {item.count + 1}")
         else:
             return key, ""
-    return None, f"{some(reasons)}."
+    return None, f"{gaps}: {some(reasons)}."
 
 
-def _gave_up(missing: MissingRange, tried: Tried) -> Alert:
-    whose = some(missing.symbols)
-    days = f"{missing.start:%Y-%m-%d} to {missing.end - timedelta(days=1):%Y-%m-%d}"
-    feeds = ",".join(name.removeprefix("candles_") for name in missing.datasets)
+def _where(key: str) -> str:
+    return f"gap {key}"
+
+
+def _gave_up(missing: Missing, key: str, tried: Tried) -> Alert:
+    days = missing.days
+    last = days.end - _DAY
+    timeframes = ",".join(name.removeprefix("candles_") for name in days.datasets)
     return Alert(
         cause=CAUSE,
         severity=AlertSeverity.WARNING,
-        what=f"{whose}: candles ({feeds}) of {days} are still missing after {tried.count} attempts. The exchange "
-        "may not have them.",
-        where=key_of(missing),
-        value=f"{tried.count} attempts",
-        limit=f"{ATTEMPTS} attempts",
-        since=missing.start,
-        command=repair_command(feeds, missing.start, missing.end - timedelta(days=1), missing.symbols),
+        what=f"{missing.candles:,} candles ({timeframes}) of {some(days.symbols)} from {days.start:%F} to "
+        f"{last:%F} are missing after {tried.count} attempts; perhaps the exchange does not have them.",
+        where=_where(key),
+        value=f"{missing.candles} candles missing",
+        limit=f"0 after {ATTEMPTS} attempts",
+        since=tried.since,
+        command=repair_command(timeframes, days.start, last, days.symbols),
     )
-
-
-def _resolved(alert: Alert) -> Alert:
-    return replace(alert, what=f"No longer so: {alert.what}", resolved=True)

@@ -18,7 +18,7 @@ _DAYS: Final = timedelta(days=1)
 AGE_LIMITS: Final[Mapping[str, tuple[timedelta, timedelta]]] = {
     "funding_rates": (11 * _HOURS, 26 * _HOURS),
     "mark_price_1h": (27 * _HOURS, 50 * _HOURS),
-    "universe": (50 * _HOURS, 74 * _HOURS),
+    "universe": (26 * _HOURS, 50 * _HOURS),
     "market_regime": (12 * _HOURS, 26 * _HOURS),
     "open_interest": (28 * _HOURS, 50 * _HOURS),
     "long_short_ratio": (28 * _HOURS, 50 * _HOURS),
@@ -27,15 +27,31 @@ AGE_LIMITS: Final[Mapping[str, tuple[timedelta, timedelta]]] = {
     "btc_dominance": (26 * _HOURS, 50 * _HOURS),
     "total_market_cap": (26 * _HOURS, 50 * _HOURS),
     "stablecoin_supply": (3 * _DAYS, 5 * _DAYS),
-    # A long weekend lies between some observations, and each is published a day or more later.
-    "VIXCLS": (6 * _DAYS, 10 * _DAYS),
-    "SP500": (6 * _DAYS, 10 * _DAYS),
+    # A long weekend lies between some observations, each is published a day or more later, and asked for on
+    # the next morning: six days pass without anybody's fault.
+    "VIXCLS": (7 * _DAYS, 10 * _DAYS),
+    "SP500": (7 * _DAYS, 10 * _DAYS),
     "DFF": (8 * _DAYS, 12 * _DAYS),
     "DGS10": (8 * _DAYS, 12 * _DAYS),
     "T10Y2Y": (8 * _DAYS, 12 * _DAYS),
     # A week at a time, and monthly: counted from the first day of the observation's month.
     "DTWEXBGS": (14 * _DAYS, 21 * _DAYS),
-    "CPIAUCSL": (82 * _DAYS, 100 * _DAYS),
+    "CPIAUCSL": (84 * _DAYS, 100 * _DAYS),
+}
+#: What each dataset of series should hold.
+EXPECTED_SERIES: Final[Mapping[str, tuple[str, ...]]] = {
+    "fear_greed": ("fear_greed",),
+    "macro_series": (
+        "VIXCLS",
+        "SP500",
+        "DFF",
+        "DGS10",
+        "T10Y2Y",
+        "DTWEXBGS",
+        "CPIAUCSL",
+        "stablecoin_supply",
+    ),
+    "btc_dominance": ("btc_dominance", "total_market_cap"),
 }
 #: How far two sources may differ on one figure.
 TAKER_TOLERANCE: Final = 0.01
@@ -61,7 +77,10 @@ def feed_age(dataset: str, newest: Mapping[str, datetime], now: datetime) -> Ver
 
 
 def series_age(dataset: str, newest: Mapping[str, datetime], now: datetime) -> Verdict:
-    """Age of the newest observation of each series of ``dataset``, each against its own limits."""
+    """Age of the newest observation of each series of ``dataset``, each against its own limits.
+
+    A series of which nothing is stored is named: its source may never have answered.
+    """
     limits = {name: (moment, *AGE_LIMITS[name]) for name, moment in newest.items()}
     levels = {name: _level(now - moment, *AGE_LIMITS[name]) for name, moment in newest.items()}
     late = [
@@ -70,6 +89,8 @@ def series_age(dataset: str, newest: Mapping[str, datetime], now: datetime) -> V
         for name, level in levels.items()
         if level
     ]
+    absent = [name for name in EXPECTED_SERIES[dataset] if name not in newest]
+    late += [f"{name}, of which nothing is stored" for name in absent]
     worst = max((now - moment for moment in newest.values()), default=timedelta(0))
     return Verdict(
         not late,
@@ -77,7 +98,10 @@ def series_age(dataset: str, newest: Mapping[str, datetime], now: datetime) -> V
         Severity.ERROR if max(levels.values(), default=0) == 2 else Severity.WARN,
         repair_command(dataset, now - _DAYS, now),
         {"data_age_hours": round(worst / _HOURS, 3), "late_series": len(late)},
-        _age_rows(dataset, limits, now),
+        [
+            *(table_row(name, dataset, None, "nothing stored", "a value", "missing") for name in absent),
+            *_age_rows(dataset, limits, now),
+        ],
     )
 
 
@@ -109,7 +133,7 @@ def taker_agreement(taker: pl.DataFrame, hourly: pl.DataFrame) -> Verdict:
         told, left_on=["symbol", "observed_at"], right_on=["symbol", "open_time"]
     )
     return _agreement(
-        "taker_volume", "taker buy volume", "its H1 candle", pairs, "observed_at", TAKER_TOLERANCE
+        ("taker_volume", "1h"), "taker buy volume", "its H1 candle", pairs, "observed_at", TAKER_TOLERANCE
     )
 
 
@@ -122,12 +146,17 @@ def mark_agreement(funding: pl.DataFrame, marks: pl.DataFrame) -> Verdict:
         right_on=["symbol", "open_time"],
     )
     return _agreement(
-        "funding_rates", "mark price", "its mark price candle", pairs, "funding_time", MARK_TOLERANCE
+        ("funding_rates", "mark_price_1h"),
+        "mark price",
+        "its mark price candle",
+        pairs,
+        "funding_time",
+        MARK_TOLERANCE,
     )
 
 
 def _agreement(
-    dataset: str, figure: str, other: str, pairs: pl.DataFrame, time: str, tolerance: float
+    feeds: tuple[str, str], figure: str, other: str, pairs: pl.DataFrame, time: str, tolerance: float
 ) -> Verdict:
     scale = pl.max_horizontal(pl.col("value").abs(), pl.col("other").abs())
     apart = pairs.with_columns(
@@ -141,7 +170,7 @@ def _agreement(
     mend = ""
     if named:
         first, last = bad.select(pl.min(time), last=pl.max(time)).row(0)
-        mend = repair_command(f"{dataset},1h", first, last, bad["symbol"].unique().sort().to_list())
+        mend = repair_command(",".join(feeds), first, last, bad["symbol"].unique().sort().to_list())
     return Verdict(
         not named,
         f"{what} {some(named)}." if named else what,
@@ -150,7 +179,7 @@ def _agreement(
         {"compared": pairs.height, "disagreeing": len(named)},
         [
             table_row(
-                symbol, dataset, at, f"{value:g} against {told:g}", f"{tolerance:.1%}", f"{off:.2%} apart"
+                symbol, feeds[0], at, f"{value:g} against {told:g}", f"{tolerance:.1%}", f"{off:.2%} apart"
             )
             for symbol, at, value, told, off in bad.select("symbol", time, "value", "other", "off")
             .head(ROWS_AT_MOST)
@@ -166,7 +195,7 @@ def listing(
     gone = [f"{s} is not traded{_from(since.get(s))}, its history stays" for s in report.delisted]
     for symbol in report.missing:
         names = likely_renames(symbol, listings, since.get(symbol))
-        hint = f"; renamed? {', '.join(names)} may be its new name" if names else ""
+        hint = f"; renamed? {some(names)} may be its new name" if names else ""
         gone.append(f"{symbol} is not listed{_from(since.get(symbol))}{hint}")
     total = len(report.tradable) + len(report.delisted) + len(report.missing)
     symbols = [*report.delisted, *report.missing]

@@ -12,6 +12,7 @@ from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS
 from crypto_bt.core.doubt import REJECTED, WAIT, WAITING, standing
 from crypto_bt.core.lacking import LACKING_SCHEMA, MissingRange, lacking, ranges_of
 from crypto_bt.core.market import EXCHANGE_OPENED, Timeframe
+from crypto_bt.core.schemas import UTC_MS
 
 #: An update that is under way, or the next one, has so long to bring what has just closed.
 GRACE: Final = timedelta(hours=3)
@@ -74,14 +75,17 @@ def missing_ranges(lack: pl.DataFrame) -> list[Missing]:
 
     What all symbols missed at a time is one range, also where some were listed, or stopped, in between.
     """
-    candles = lack.group_by("symbol", day=pl.col("open_time").dt.truncate("1d")).len("candles")
-    found = []
-    for days in _joined(ranges_of(lack)):
-        of_days = candles.filter(
-            pl.col("symbol").is_in(days.symbols), pl.col("day") >= days.start, pl.col("day") < days.end
-        )
-        found.append(Missing(days, int(of_days["candles"].sum())))
-    return found
+    joined = _joined(ranges_of(lack))
+    spans = pl.DataFrame(
+        [(place, item.start, item.end, item.symbols) for place, item in enumerate(joined)],
+        schema={"place": pl.UInt32(), "start": UTC_MS, "end": UTC_MS, "symbol": pl.List(pl.String())},
+        orient="row",
+    )
+    held = lack.join(spans.explode("symbol"), on="symbol").filter(
+        pl.col("open_time") >= pl.col("start"), pl.col("open_time") < pl.col("end")
+    )
+    counts = dict(held.group_by("place").len().iter_rows())
+    return [Missing(days, counts[place]) for place, days in enumerate(joined)]
 
 
 def withheld(quarantine: pl.DataFrame, decisions: pl.DataFrame, now: datetime) -> pl.DataFrame:

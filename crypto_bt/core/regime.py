@@ -29,10 +29,12 @@ TREND_LEAST: Final = 285
 TREND_BAND: Final = 0.02
 #: Funding: median over symbols of the last 3 days, for 8 hours. 0.01 % is the exchange's neutral rate.
 FUNDING_SPAN: Final = timedelta(days=3)
+FUNDING_INTERVAL: Final = timedelta(hours=8)
 FUNDING_DEAR: Final = 0.0003
-#: Index values at which alternative.me speaks of extreme fear and extreme greed.
+#: Index values up to (from) which the crowd counts as afraid (greedy): the lowest and highest quarter.
 FEAR, GREED = 25.0, 75.0
 ROUNDED: Final = 9
+_HOUR: Final = timedelta(hours=1)
 #: Columns that are a series as it was known.
 SERIES_COLUMNS: Final = {
     "fear_greed": "fear_greed",
@@ -74,7 +76,7 @@ def market_regime(
             volatility_regime=_regime(pl.col("volatility_rank"), CALM_RANK, WILD_RANK),
             trend_regime=_regime(pl.col("trend_strength"), -TREND_BAND, TREND_BAND),
             funding_regime=_regime(pl.col("funding_level"), 0.0, FUNDING_DEAR),
-            sentiment_regime=_regime(pl.col("fear_greed"), FEAR, GREED),
+            sentiment_regime=_regime(pl.col("fear_greed"), FEAR, GREED, inclusive=True),
         )
         .select(pl.col(name).cast(kind) for name, kind in REGIME_SCHEMA.items())
     )
@@ -89,16 +91,16 @@ def _bars(own: pl.DataFrame) -> pl.DataFrame:
     step = Timeframe.H4.delta
     grid = own.select(pl.datetime_range(pl.min("open_time"), pl.max("open_time"), step)).cast(UTC_MS)
     close, volatility = pl.col("close"), pl.col("realized_volatility")
+    spread = pl.col("change").rolling_std(VOLATILITY_BARS, min_samples=VOLATILITY_LEAST)
     rank = volatility.rolling_rank(RANK_BARS, "average", min_samples=RANK_LEAST)
     valued = volatility.is_not_null().cast(pl.Int64).rolling_sum(RANK_BARS, min_samples=1)
     return (
         grid.join(own, on="open_time", how="left", maintain_order="left")
         .with_columns(change=close.log().diff(), available_at=pl.col("open_time") + step)
         .with_columns(
-            realized_volatility=(
-                pl.col("change").rolling_std(VOLATILITY_BARS, min_samples=VOLATILITY_LEAST)
-                * math.sqrt(BARS_A_YEAR)
-            ).round(ROUNDED),
+            realized_volatility=pl.when(close.is_not_null()).then(
+                (spread * math.sqrt(BARS_A_YEAR)).round(ROUNDED)
+            ),
             trend_strength=close / close.rolling_mean(TREND_BARS, min_samples=TREND_LEAST) - 1,
         )
         .with_columns(volatility_rank=(rank - 0.5) / valued)
@@ -109,44 +111,50 @@ def _bars(own: pl.DataFrame) -> pl.DataFrame:
 def funding_level(funding: pl.DataFrame, at: pl.Series) -> pl.Series:
     """Funding of the market in the three days up to each moment of ``at``, as a fraction for 8 hours.
 
-    What a symbol paid in the span, over its length in 8 hours; then the median over the symbols that paid
-    anything: single symbols pay a hundred times the others'. So intervals of 8, 4 or 1 hours weigh the
-    same, and may change.
+    Of each symbol the rates it settled over the hours they are for (those since its settlement before, 8 at
+    most): so intervals of 8, 4 or 1 hours weigh the same, may change, and a missing settlement counts
+    neither way. Then the median over the symbols: single ones pay a hundred times the others'. Null where
+    none settled.
     """
     asked = pl.DataFrame({"funding_time": at.cast(UTC_MS)})
     moments = asked.unique()
-    paid = funding.filter(
-        pl.col("funding_time") > at.min() - FUNDING_SPAN,  # type: ignore[operator]
-        pl.col("funding_time") <= at.max(),
-    ).select("symbol", "funding_time", "funding_rate", moment=pl.lit(value=False))
+    hours = (
+        pl.col("funding_time")
+        .diff()
+        .over("symbol")
+        .clip(upper_bound=FUNDING_INTERVAL)
+        .fill_null(FUNDING_INTERVAL)
+        / _HOUR
+    )
+    paid = (
+        funding.filter(
+            pl.col("funding_time") > at.min() - FUNDING_SPAN - FUNDING_INTERVAL,  # type: ignore[operator]
+            pl.col("funding_time") <= at.max(),
+        )
+        .sort("symbol", "funding_time")
+        .select("symbol", "funding_time", "funding_rate", hours=hours)
+    )
     # A row without a rate at each moment makes the window end there: a join over a range would hold each
     # settlement as often as it counts, which for years of 60 symbols is a gigabyte.
     ends = moments.join(paid.select("symbol").unique(), how="cross").select(
-        "symbol", "funding_time", funding_rate=pl.lit(None, pl.Float64()), moment=pl.lit(value=True)
+        "symbol", "funding_time", funding_rate=pl.lit(None, pl.Float64()), hours=pl.lit(None, pl.Float64())
     )
-    periods = FUNDING_SPAN / timedelta(hours=8)
-    summed = pl.col("funding_rate").rolling_sum_by(
+    summed = pl.col("funding_rate", "hours").rolling_sum_by(
         "funding_time", FUNDING_SPAN, min_samples=1, closed="right"
     )
     levels = (
-        pl.concat([paid, ends])
+        pl.concat([paid.with_columns(end=False), ends.with_columns(end=True)])
         .sort("symbol", "funding_time")
-        .with_columns(level=summed.over("symbol") / periods)
-        .filter("moment")
+        .with_columns(summed.over("symbol"))
+        .filter("end")
         .group_by("funding_time")
-        .agg(funding_level=pl.col("level").median())
+        .agg(funding_level=(pl.col("funding_rate") / pl.col("hours")).median() * (FUNDING_INTERVAL / _HOUR))
     )
     return asked.join(levels, on="funding_time", how="left", maintain_order="left")["funding_level"]
 
 
-def _regime(value: pl.Expr, low: float, high: float) -> pl.Expr:
-    """-1 below ``low``, 1 above ``high``, 0 between; null where unknown."""
-    return (
-        pl.when(value.is_null() | value.is_nan())
-        .then(None)
-        .when(value < low)
-        .then(-1)
-        .when(value > high)
-        .then(1)
-        .otherwise(0)
-    )
+def _regime(value: pl.Expr, low: float, high: float, *, inclusive: bool = False) -> pl.Expr:
+    """-1 below ``low``, 1 above ``high`` (``inclusive``: at them too), 0 between; null where unknown."""
+    below, above = (value <= low, value >= high) if inclusive else (value < low, value > high)
+    unknown = value.is_null() | value.is_nan()
+    return pl.when(unknown).then(None).when(below).then(-1).when(above).then(1).otherwise(0)

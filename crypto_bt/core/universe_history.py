@@ -26,17 +26,19 @@ def observed_rows(
     followed: Sequence[str],
     now: datetime,
 ) -> pl.DataFrame:
-    """What the exchange says today of every perpetual it lists, and of followed ones it does not list.
+    """What the exchange says today of every perpetual it lists, and of those it lists no more.
 
-    ``tickers`` gives the turnover of the last 24 hours by symbol, ``daily`` the D1 candles of the last 30
-    days, ``stored`` the rows so far: from them comes the day on which a symbol was first seen untradable.
+    The latter are the followed ones, day by day, and any other once: so that nothing counts as tradable for
+    ever that has vanished. ``tickers`` gives the turnover of the last 24 hours by symbol, ``daily`` the D1
+    candles of the last 30 days, ``stored`` the rows so far: from them comes the day on which a symbol was
+    first seen untradable.
     """
     day = Timeframe.D1.floor(now)
-    volumes = turnover(daily, [day])
+    volumes = turnover(daily, [day], {item.symbol: item.onboard for item in listings.values()})
     volume = {symbol: value for symbol, _, value in volumes.iter_rows()}
     fallen = _first_untradable(stored)
     rows = []
-    for symbol in sorted({*listings, *followed}):
+    for symbol in sorted({*listings, *followed, *_listed_last(stored)}):
         known = listings.get(symbol)
         tradable = bool(known and known.tradable)
         delisting = known.delisting if known else None
@@ -77,15 +79,11 @@ def derived_rows(
     if traded.is_empty():
         return dataset.empty()
     seen = stored.filter(pl.col("observed").fill_null(value=True)).select("symbol", "day")
-    onboard = pl.DataFrame(
-        [(item.symbol, item.onboard) for item in listings.values()],
-        schema={"symbol": pl.String(), "onboard_time": UNIVERSE_SCHEMA["onboard_time"]},
-        orient="row",
-    )
-    volumes = turnover(daily, traded["day"].unique().sort().to_list())
+    onboard = {item.symbol: item.onboard for item in listings.values()}
+    volumes = turnover(daily, traded["day"].unique().sort().to_list(), onboard)
     return (
         traded.join(seen, on=["symbol", "day"], how="anti")
-        .join(onboard, on="symbol", how="left")
+        .join(_onboard_times(onboard), on="symbol", how="left")
         .join(volumes, on=["symbol", "day"], how="left")
         .with_columns(
             delisted_time=pl.lit(None, dtype=UNIVERSE_SCHEMA["delisted_time"]),
@@ -101,30 +99,48 @@ def derived_rows(
     )
 
 
-def turnover(daily: pl.DataFrame, days: Sequence[datetime]) -> pl.DataFrame:
+def turnover(
+    daily: pl.DataFrame, days: Sequence[datetime], onboard: Mapping[str, datetime] | None = None
+) -> pl.DataFrame:
     """Turnover of the 30 days before each of ``days``: columns symbol, day, quote_volume_30d.
 
     Where a candle has no quote volume, its close times its volume stands for it. Left out where fewer than
-    25 of 30 daily candles are there, of those since the symbol's first.
+    25 of 30 daily candles are there, of those since the symbol's listing (``onboard``; where that is not
+    given, its first candle in ``daily``): an old symbol of which only some days are stored has no turnover.
     """
-    wanted = pl.DataFrame({"day": list(days)}, schema={"day": UNIVERSE_SCHEMA["day"]})
+    wanted = pl.DataFrame({"open_time": list(days)}, schema={"open_time": UNIVERSE_SCHEMA["day"]})
+    first = daily.group_by("symbol").agg(first=pl.min("open_time"))
+    listed = first.join(_onboard_times(onboard or {}), on="symbol", how="left").select(
+        "symbol", listed=pl.coalesce("onboard_time", "first").dt.truncate("1d")
+    )
     traded = daily.select(
         "symbol",
         "open_time",
         turnover=pl.coalesce("quote_volume", pl.col("close") * pl.col("volume")),
-        first=pl.col("open_time").min().over("symbol"),
+        candles=pl.lit(1.0),
     )
-    window = traded.join_where(
-        wanted,
-        pl.col("open_time") >= pl.col("day") - timedelta(days=VOLUME_DAYS),
-        pl.col("open_time") < pl.col("day"),
+    # An empty row on each of the days makes a window end there; a join would hold each candle thirty times.
+    ends = (
+        wanted.unique()
+        .join(first, how="cross")
+        .select(
+            "symbol", "open_time", turnover=pl.lit(None, pl.Float64()), candles=pl.lit(None, pl.Float64())
+        )
     )
-    since = pl.min_horizontal(pl.lit(VOLUME_DAYS), (pl.col("day") - pl.col("first").first()).dt.total_days())
+    summed = pl.col("turnover", "candles").rolling_sum_by(
+        "open_time", timedelta(days=VOLUME_DAYS), min_samples=1, closed="left"
+    )
+    expected = pl.min_horizontal(
+        pl.lit(VOLUME_DAYS), (pl.col("open_time") - pl.col("listed")).dt.total_days()
+    )
     return (
-        window.group_by("symbol", "day")
-        .agg(quote_volume_30d=pl.col("turnover").sum(), days=pl.len(), expected=since.first())
-        .filter(pl.col("days") >= VOLUME_SHARE * pl.col("expected"))
-        .select("symbol", "day", "quote_volume_30d")
+        pl.concat([traded.with_columns(end=False), ends.with_columns(end=True)])
+        .sort("symbol", "open_time")
+        .with_columns(summed.over("symbol"))
+        .filter("end")
+        .join(listed, on="symbol")
+        .filter(pl.col("candles") >= VOLUME_SHARE * expected)
+        .select("symbol", day="open_time", quote_volume_30d="turnover")
         .sort("symbol", "day")
     )
 
@@ -174,6 +190,17 @@ def likely_renames(
 def _plain_base(symbol: str) -> str:
     base = symbol.removesuffix("USDT").removesuffix("USDC")
     return base.removeprefix("1000000").removeprefix("1000").removeprefix("1M") or base
+
+
+def _onboard_times(onboard: Mapping[str, datetime]) -> pl.DataFrame:
+    columns = {"symbol": pl.String(), "onboard_time": UNIVERSE_SCHEMA["onboard_time"]}
+    return pl.DataFrame(list(onboard.items()), schema=columns, orient="row")
+
+
+def _listed_last(stored: pl.DataFrame) -> list[str]:
+    """The symbols that the exchange listed when their last row was written."""
+    latest = stored.sort("symbol", "day").group_by("symbol", maintain_order=True).last()
+    return latest.filter(pl.col("status") != MISSING)["symbol"].to_list()
 
 
 def _first_untradable(stored: pl.DataFrame) -> dict[str, datetime]:

@@ -1,5 +1,6 @@
 """The outcome of a check: what was found, how bad it is, and the command that mends it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -12,6 +13,10 @@ NAMED_AT_MOST: Final = 5
 ROWS_AT_MOST: Final = 60
 BACKFILL: Final = "crypto-bt data backfill"
 REPAIR: Final = "crypto-bt data repair"
+#: The commands that verdicts name: each acts on one home.
+_AT_A_HOME: Final = re.compile(
+    rf"{BACKFILL}\b|{REPAIR}\b|crypto-bt data quarantine list\b|crypto-bt universe remove\b|crypto-bt sql\b"
+)
 _DAY: Final = timedelta(days=1)
 
 
@@ -45,7 +50,7 @@ class Verdict:
         """The same verdict whose commands name the home, where ``option`` (`` --home DIR``) is not empty."""
 
         def said(text: str) -> str:
-            return text.replace(BACKFILL, BACKFILL + option).replace(REPAIR, REPAIR + option)
+            return _AT_A_HOME.sub(lambda command: command.group() + option, text)
 
         return replace(self, what=said(self.what), mend=said(self.mend))
 

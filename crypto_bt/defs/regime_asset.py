@@ -18,6 +18,7 @@ from crypto_bt.defs.resources import Desk
 LOOKBACK: Final = timedelta(days=230)
 DEPENDS_ON: Final = ("candles_4h", "funding_rates", *SERIES_DATASETS)
 BENCHMARK: Final = "BTCUSDT"
+_INSTANT: Final = timedelta(milliseconds=1)
 
 
 @dg.multi_asset(
@@ -40,7 +41,8 @@ def market_regime(
     since = window.start - LOOKBACK
     rows = compute_regime(
         desk.store.read("candles_4h", symbols=[benchmark], start=since, end=window.end, at=current.id),
-        desk.store.read("funding_rates", start=since, end=window.end, at=current.id),
+        # A settlement at the last moment of the days counts at the close of their last bar.
+        desk.store.read("funding_rates", start=since, end=window.end + _INSTANT, at=current.id),
         pl.concat([desk.store.read(name, at=current.id) for name in SERIES_DATASETS]),
         benchmark=benchmark,
         start=window.start,

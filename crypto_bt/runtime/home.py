@@ -110,6 +110,7 @@ class Home:
         """Hold the home's lock on ``what``.
 
         ``market``: whoever writes market data. ``service``: whoever serves the home, the web UI or a demo.
+        ``settings``: whoever changes the home's ``.env``.
 
         Raises UsageError naming the holder when another process still holds it after ``patience`` seconds.
         A holder that died holds nothing.

@@ -1,15 +1,18 @@
 """The checks of the other feeds: each can pass and fail, and names value, limit and command."""
 
+from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
 
 from crypto_bt.core import feed_quality
-from crypto_bt.core.datasets import DATASETS, POSITIONING_DATASETS
+from crypto_bt.core.availability import RULES, available_at
+from crypto_bt.core.datasets import DATASETS, POSITIONING_DATASETS, SERIES_DATASETS
 from crypto_bt.core.feed_quality import AGE_LIMITS
 from crypto_bt.core.market import Listing
 from crypto_bt.core.universe import check_universe
+from crypto_bt.core.us_calendar import business_day, trading_day
 from crypto_bt.core.verdict import Severity
 from crypto_bt_tests.frames import candle_frame
 
@@ -41,15 +44,49 @@ def test_feed_age_of_nothing_fails_with_the_command_that_loads_it() -> None:
 
 
 def test_series_age_judges_each_series_by_its_own_limit() -> None:
-    newest = {"VIXCLS": NOW - timedelta(days=4), "CPIAUCSL": NOW - timedelta(days=70)}
+    newest = dict.fromkeys(feed_quality.EXPECTED_SERIES["macro_series"], NOW - timedelta(days=2))
+    newest |= {"VIXCLS": NOW - timedelta(days=4), "CPIAUCSL": NOW - timedelta(days=70)}
     assert feed_quality.series_age("macro_series", newest, NOW).passed
-    newest["VIXCLS"] = NOW - timedelta(days=7)
+    newest["VIXCLS"] = NOW - timedelta(days=8)
     verdict = feed_quality.series_age("macro_series", newest, NOW)
     assert (verdict.passed, verdict.severity) == (False, Severity.WARN)
-    assert "VIXCLS of 2026-03-03, 7.0 d ago, limit 6.0 d" in verdict.text
+    assert "VIXCLS of 2026-03-02, 8.0 d ago, limit 7.0 d" in verdict.text
     assert "CPIAUCSL" not in verdict.what
     newest["CPIAUCSL"] = NOW - timedelta(days=120)
     assert feed_quality.series_age("macro_series", newest, NOW).severity is Severity.ERROR
+
+
+def test_series_age_names_a_series_of_which_nothing_is_stored() -> None:
+    verdict = feed_quality.series_age("btc_dominance", {"btc_dominance": NOW - HOUR}, NOW)
+    assert (verdict.passed, verdict.severity) == (False, Severity.WARN)
+    assert "total_market_cap, of which nothing is stored" in verdict.text
+    assert [row["symbol"] for row in verdict.table] == ["total_market_cap", "btc_dominance"]
+
+
+def test_every_series_that_can_be_stored_is_expected_and_has_limits() -> None:
+    expected = [name for names in feed_quality.EXPECTED_SERIES.values() for name in names]
+    assert sorted(expected) == sorted(RULES)
+    assert set(expected) <= AGE_LIMITS.keys()
+    assert set(feed_quality.EXPECTED_SERIES) == set(SERIES_DATASETS)
+
+
+@pytest.mark.parametrize("series", RULES)
+def test_series_age_on_time_never_warns(series: str) -> None:
+    """Asked at 02:00 daily and judged just before the next time: over six years no remark."""
+    days = [datetime(2022, 1, 1, tzinfo=UTC) + timedelta(days=n) for n in range(6 * 365)]
+    observed = days
+    if series in ("VIXCLS", "SP500"):
+        observed = [day for day in days if trading_day(day.date())]
+    elif series in ("DGS10", "T10Y2Y", "DTWEXBGS"):
+        observed = [day for day in days if business_day(day.date())]
+    elif series == "CPIAUCSL":
+        observed = [day for day in days if day.day == 1]
+    known = [available_at(series, day) for day in observed]
+    assert known == sorted(known)
+    warning, _ = AGE_LIMITS[series]
+    for asked in days[150:]:
+        newest = observed[bisect_right(known, asked + 2 * HOUR) - 1]
+        assert asked + 26 * HOUR - newest <= warning, (series, asked)
 
 
 def taker(bought: float) -> pl.DataFrame:
@@ -78,7 +115,10 @@ def test_mark_agreement_compares_settlement_and_mark_candle(price: float | None,
     row = ("BTCUSDT", NOW - HOUR, 0.0001, price)
     funding = pl.DataFrame([row], schema=DATASETS["funding_rates"].schema, orient="row")
     marks = candle_frame([NOW - HOUR], price=100.0).select(list(DATASETS["mark_price_1h"].schema))
-    assert feed_quality.mark_agreement(funding, marks).passed is passed
+    verdict = feed_quality.mark_agreement(funding, marks)
+    assert verdict.passed is passed
+    command = "crypto-bt data repair --symbols BTCUSDT --timeframes funding_rates,mark_price_1h --start"
+    assert (command in verdict.text) is not passed
 
 
 def test_listing_names_who_is_gone_since_when_and_a_likely_new_name() -> None:
@@ -96,3 +136,15 @@ def test_listing_names_who_is_gone_since_when_and_a_likely_new_name() -> None:
     assert "OLDUSDT is not traded since 2026-03-05, its history stays" in verdict.text
     assert "MATICUSDT is not listed since 2026-03-05; renamed? POLUSDT may be its new name" in verdict.text
     assert "crypto-bt universe remove OLDUSDT MATICUSDT" in verdict.text
+    assert "crypto-bt universe remove --home h OLDUSDT MATICUSDT" in verdict.at_home(" --home h").text
+
+
+def test_listing_names_a_few_of_many_likely_new_names() -> None:
+    day = datetime(2026, 3, 5, tzinfo=UTC)
+    listings = {
+        f"NEW{n:02}USDT": Listing(f"NEW{n:02}USDT", day + n * timedelta(days=1), True, "TRADING")
+        for n in range(20)
+    }
+    report = check_universe(["MATICUSDT"], listings)
+    what = feed_quality.listing(report, listings, {"MATICUSDT": day}).what
+    assert "renamed? NEW00USDT, NEW01USDT, NEW02USDT, NEW03USDT, NEW04USDT and 15 more may be" in what

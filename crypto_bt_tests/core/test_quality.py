@@ -8,7 +8,7 @@ import pytest
 from crypto_bt.core import candle_quality, quality
 from crypto_bt.core.datasets import DATASETS
 from crypto_bt.core.market import Timeframe
-from crypto_bt.core.verdict import Severity, not_loaded, repair_command
+from crypto_bt.core.verdict import Severity, Verdict, not_loaded, repair_command
 from crypto_bt.core.wholeness import find_gaps, judge
 from crypto_bt_tests.frames import candle_frame
 
@@ -128,6 +128,68 @@ def test_timeframe_consistency_compares_every_whole_group() -> None:
     assert verdict.table[0]["value"] == "high 1 against 1.5"
     thin = fours.with_columns(volume=pl.when(pl.int_range(pl.len()) == 3).then(3.9).otherwise(4.0))
     assert candle_quality.timeframe_consistency(hourly, thin).table[0]["value"] == "volume 4 against 3.9"
+
+
+@pytest.mark.parametrize(
+    ("source", "timeframe"), [(Timeframe.M15, H1), (H1, H4), (H1, Timeframe.D1), (H4, Timeframe.D1)]
+)
+def test_timeframe_consistency_of_any_two_timeframes(source: Timeframe, timeframe: Timeframe) -> None:
+    parts = timeframe.delta // source.delta
+    finer = candle_frame([NOW - source.delta * back for back in range(1, 3 * parts + 1)])
+    coarser = candle_frame([NOW - timeframe.delta * back for back in range(1, 4)])
+    agreed = coarser.with_columns(volume=pl.lit(float(parts)))
+    verdict = candle_quality.timeframe_consistency(finer, agreed, timeframe, source)
+    assert (verdict.passed, verdict.figures["compared"]) == (True, 3)
+    assert candle_quality.timeframe_consistency(finer.tail(-1), agreed, timeframe, source).figures == {
+        "compared": 2,
+        "inconsistent": 0,
+    }, "a group that lacks a candle says nothing"
+    off = candle_quality.timeframe_consistency(finer, coarser, timeframe, source)
+    assert off.figures["inconsistent"] == 3
+    assert f"--timeframes {source},{timeframe} --start" in off.text
+    assert [row["feed"] for row in off.table] == [timeframe.value] * 3
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "crypto-bt data backfill",
+        "crypto-bt data repair",
+        "crypto-bt data quarantine list",
+        "crypto-bt universe remove",
+        "crypto-bt sql",
+    ],
+)
+def test_verdict_at_home_names_the_home_in_every_command(command: str) -> None:
+    verdict = Verdict(False, f"See {command}.", mend=f"{command} --start 2026-03-01")
+    told = verdict.at_home(" --home data/demo")
+    assert told.text == (
+        f"See {command} --home data/demo. Repair: {command} --home data/demo --start 2026-03-01"
+    )
+    assert verdict.at_home("") == verdict
+
+
+def test_verdict_table_has_the_same_columns_in_every_check() -> None:
+    row = {"dataset": "candles_1h", "symbol": "BTCUSDT", "open_time": HOURS[0], "field": "close"}
+    revised = pl.DataFrame([{**row, "before": 1.0, "after": 2.0, "seen_at": NOW}],
+                           schema=DATASETS["revisions"].schema)  # fmt: skip
+    wrong = candle_frame(HOURS[:1]).with_columns(low=pl.lit(9.0))
+    found = [
+        quality.data_age(H1, NOW - timedelta(hours=9), NOW, {"BTCUSDT": NOW - timedelta(hours=9)}),
+        quality.coverage_of(H1, universe(3, 60), NOW),
+        quality.continuity(H1, find_gaps(candle_frame(without(10, 11, 12)), H1), NOW, LOOKBACK),
+        candle_quality.ohlc_sanity(H1, wrong),
+        candle_quality.quarantine(H1, refused(NOW - timedelta(hours=5)), candle_frame(without(5))),
+        candle_quality.revisions(H1, revised),
+        candle_quality.timeframe_consistency(candle_frame(HOURS), candle_frame([NOW - H4.delta])),
+    ]
+    for verdict in found:
+        assert not verdict.passed
+        assert verdict.mend
+        assert {tuple(line) for line in verdict.table} == {
+            ("symbol", "feed", "partition", "value", "limit", "judgement")
+        }
+        assert all(line["partition"].startswith("2026-0") for line in verdict.table)
 
 
 def test_not_loaded_passes_quietly_and_shows_the_backfill_command() -> None:

@@ -126,6 +126,56 @@ def test_turnover_knows_nothing_of_the_day_itself() -> None:
     assert turnover(loud, [TODAY])["quote_volume_30d"].to_list() == [3000.0]
 
 
+def test_turnover_of_an_old_symbol_with_few_stored_days_is_not_given() -> None:
+    few = daily("AUSDT", 3)
+    old, young = {"AUSDT": TODAY - 400 * DAY}, {"AUSDT": TODAY - 3 * DAY + timedelta(hours=9)}
+    assert turnover(few, [TODAY], old).is_empty()
+    assert turnover(few, [TODAY], young)["quote_volume_30d"].to_list() == [300.0]
+
+
+CANDLES = st.dictionaries(
+    st.tuples(st.sampled_from("AB"), st.integers(0, 70)), st.integers(1, 1000), max_size=140
+)
+
+
+@given(
+    candles=CANDLES,
+    days=st.lists(st.integers(-2, 75), max_size=6, unique=True),
+    onboard=st.dictionaries(st.sampled_from("AB"), st.integers(0, 70)),
+)
+def test_turnover_equals_a_plain_sum(candles: dict, days: list[int], onboard: dict[str, int]) -> None:
+    parts = [
+        candle_frame([TODAY + n * DAY], s).with_columns(quote_volume=pl.lit(float(v)))
+        for (s, n), v in candles.items()
+    ]
+    frame = pl.concat([DATASETS["candles_1d"].empty(), *parts])
+    expected = {}
+    for symbol in {s for s, _ in candles}:
+        first = onboard.get(symbol, min(n for s, n in candles if s == symbol))
+        for day in days:
+            seen = [v for (s, n), v in candles.items() if s == symbol and day - 30 <= n < day]
+            if seen and len(seen) >= 25 / 30 * min(30, day - first):
+                expected[symbol, TODAY + day * DAY] = float(sum(seen))
+    listed = {symbol: TODAY + n * DAY + timedelta(hours=5) for symbol, n in onboard.items()}
+    found = turnover(frame, [TODAY + day * DAY for day in days], listed)
+    assert {(s, d): v for s, d, v in found.iter_rows()} == expected
+
+
+def test_observed_rows_a_symbol_that_vanished_is_missing_once_though_nobody_follows_it() -> None:
+    first = observe([listing("AUSDT"), listing("BUSDT")])
+    second = observe([listing("AUSDT")], stored=first, at=NOW + DAY)
+    assert second.select("symbol", "status", "tradable", "followed").rows() == [
+        ("AUSDT", "TRADING", True, True),
+        ("BUSDT", "MISSING", False, False),
+    ]
+    assert second["delisted_time"].to_list() == [None, TODAY + DAY]
+    both = pl.concat([first, second])
+    assert observe([listing("AUSDT")], stored=both, at=NOW + 2 * DAY)["symbol"].to_list() == ["AUSDT"]
+    sized = both.with_columns(quote_volume_24h=pl.lit(1.0))
+    assert most_liquid(sized, 9, NOW) == ["AUSDT", "BUSDT"]
+    assert most_liquid(sized, 9, NOW + DAY) == ["AUSDT"]
+
+
 def test_changed_rows_are_those_whose_status_is_new() -> None:
     stored = observe([listing("AUSDT"), listing("BUSDT")])
     later = NOW + timedelta(hours=2)

@@ -1,6 +1,7 @@
 """Bodies of answers as nobody would send them: hypothesis strategies of JSON, and of what is nearly JSON."""
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -22,9 +23,10 @@ odd_values = st.one_of(
     st.integers(min_value=-3, max_value=3),
     st.integers(min_value=-(2**70), max_value=2**70),
     st.sampled_from([10**400, -(10**400), _HUGE, 2**63, 2**64, 253_402_300_800_000]),
-    st.floats(),
-    # Lone surrogates too: JSON can escape them, UTF-8 cannot hold them.
-    st.text(st.characters(exclude_categories=()), max_size=6),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=6),
+    # What the libraries do not agree on: the literals NaN and Infinity, and lone surrogates.
+    st.sampled_from([math.nan, math.inf, -math.inf, "\ud800", "a\udfffb", 0.0, "x", "y", "z"]),
     st.sampled_from(
         ["NaN", "inf", "-Infinity", "0", "-0.0", "1e400", "1e-400", "1_0", " 1", "0x10", "", "1,5", "٣", "."]
     ),
@@ -70,24 +72,24 @@ def _near(value: object) -> st.SearchStrategy[object]:
 @st.composite
 def rows(draw: st.DrawFn) -> list[object]:
     """Real rows of one kind, of which some have odd fields, lack some, come twice, or are something else."""
-    make = draw(st.sampled_from(_GOOD_ROWS))
+    # Every other time candles: they have the most ways to be wrong.
+    make = candle_row if draw(st.booleans()) else draw(st.sampled_from(_GOOD_ROWS))
     found: list[object] = []
-    for index in draw(st.lists(st.integers(-2, 50), min_size=1, max_size=12)):
+    for index in draw(st.lists(st.integers(-2, 50), min_size=3, max_size=12)):
         row = make(index)
         for place in draw(st.lists(st.sampled_from(range(len(row))), max_size=2, unique=True)):
             key = place if isinstance(row, list) else list(row)[place]
-            row[key] = draw(st.one_of(_near(row[key]), _near(row[key]), odd_values))
+            row[key] = draw(_near(row[key]) if draw(st.integers(0, 2)) else odd_values)
         if isinstance(row, list):
             row = row[: draw(st.sampled_from([12] * 10 + [13, 11, 6, 0]))]
-        elif draw(st.integers(0, 15)) == 0:
+        elif draw(st.integers(0, 15)) == 7:
             row.pop(draw(st.sampled_from(list(row))))
         found += [row] * draw(st.sampled_from([1, 1, 1, 2]))
     return found + draw(st.one_of(st.just([]), st.lists(anything, max_size=2)))
 
 
-documents = st.one_of(
+_others = st.one_of(
     anything,
-    *[rows()] * 8,
     st.fixed_dictionaries({"symbols": rows(), "rateLimits": anything}),
     st.fixed_dictionaries({"data": rows() | anything}),
     st.fixed_dictionaries({"observations": rows() | anything}),
@@ -98,10 +100,13 @@ documents = st.one_of(
 
 @st.composite
 def bodies(draw: st.DrawFn) -> bytes:
-    """The bytes of an answer: a document, written well or badly."""
-    document = draw(documents)
+    """The bytes of an answer: a document, mostly rows, written well or badly."""
+    # By numbers in the middle: a strategy named twice counts once, and the ends of a range come often.
+    document = draw(_others if draw(st.integers(0, 9)) in (3, 5, 7) else rows())
     text = json.dumps(document, ensure_ascii=draw(st.booleans())).replace(f'"{_HUGE}"', "7" * 5000)
-    match draw(st.sampled_from(["plain"] * 12 + ["cut", "twice", "nested", "noise", "marked", "appended"])):
+    ways = ("cut", "twice", "nested", "noise", "marked", "appended")
+    way = draw(st.sampled_from(ways)) if draw(st.integers(0, 9)) in (4, 7) else "plain"
+    match way:
         case "cut":
             text = text[: draw(st.integers(0, len(text)))]
         case "twice":
@@ -118,4 +123,6 @@ def bodies(draw: st.DrawFn) -> bytes:
         case "appended":
             text += draw(st.sampled_from(["]", "}", ",", "\x00", " NaN", text[:20]]))
     body = text.encode("utf-8", "surrogatepass")
-    return draw(st.sampled_from([*[body] * 12, body + b"\xff\xfe", text.encode("utf-16", "replace")]))
+    if draw(st.integers(0, 19)) == 7:
+        return draw(st.sampled_from([body + b"\xff\xfe", text.encode("utf-16", "replace")]))
+    return body

@@ -22,7 +22,7 @@ def test_readers_any_body_nothing_uncaught_and_no_bad_row_kept(body: bytes) -> N
 
 @seed(SEED)
 @settings(
-    max_examples=8,
+    max_examples=4,
     deadline=None,
     database=None,
     phases=[Phase.generate],

@@ -7,12 +7,12 @@ from itertools import pairwise
 import polars as pl
 import pytest
 
+from crypto_bt.core.us_calendar import business_day, trading_day
 from crypto_bt.simulator.recorded import RecordedMarket
 from crypto_bt.simulator.recorded_series import RecordedSeries
 from crypto_bt.simulator.series import FEAR_GREED, FRED_SERIES, STABLECOINS, Observation, publication
 from crypto_bt.simulator.serving import running
 from crypto_bt.simulator.synthetic_series import SyntheticSeries
-from crypto_bt.core.us_calendar import business_day, trading_day
 from crypto_bt_tests.recorded import RECORDED, needs_recorded
 from crypto_bt_tests.simulator.calls import NOW, get, market_at
 

@@ -71,3 +71,8 @@ def kill_self() -> None:
 def disk_full() -> None:
     """What the system says when the disk is full."""
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def disk_broken() -> None:
+    """What the system says when the disk cannot be read or written any more."""
+    raise OSError(errno.EIO, os.strerror(errno.EIO))

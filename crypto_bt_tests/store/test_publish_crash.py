@@ -1,6 +1,7 @@
 """A publish that is cut short, at every operation: the old snapshot or the new one, nothing between."""
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from crypto_bt.store import SnapshotStore
 from crypto_bt.store.durable import TEMPORARY_PREFIX
 from crypto_bt.store.manifests import manifest_ids, manifest_path
 from crypto_bt_tests.store.campaign import Tally, context, publish_and_die, run_round
-from crypto_bt_tests.store.faults import Countdown, disk_full, kill_self
+from crypto_bt_tests.store.faults import Countdown, disk_broken, disk_full, kill_self
 from crypto_bt_tests.store.samples import candles, closes, marker_of, publish, publish_marked, small_store
 
 SEED = 20261121
@@ -62,17 +63,22 @@ def _refusal(store: SnapshotStore, marker: int) -> str | None:
 
 
 @pytest.mark.parametrize("already", [0, 2])
-def test_publish_disk_full_at_every_operation_store_as_before(tmp_path: Path, already: int) -> None:
+@pytest.mark.parametrize(
+    ("strike", "said"), [(disk_full, "No space left on device"), (disk_broken, "Input/output error")]
+)
+def test_publish_disk_error_at_every_operation_store_as_before(
+    tmp_path: Path, already: int, strike: Callable[[], None], said: str
+) -> None:
     new_visible = 0
     for at in range(1, 200):
         root = tmp_path / str(at)
         store = small_store(root, already)
-        with Countdown(at, disk_full).installed() as fault:
+        with Countdown(at, strike).installed() as fault:
             message = _refusal(store, already + 1)
         if not fault.fired:
             break
         if message is not None:
-            assert "No space left on device" in message
+            assert said in message
             new_visible += _visible(root) != already
         assert store.verify().ok
         publish_marked(store, already + 1)
