@@ -29,7 +29,8 @@ def followed_symbols(desk: "Desk") -> list[dict[str, Any]]:
     today = Timeframe.D1.floor(desk.clock())
     since = today - timedelta(days=VOLUME_DAYS)
     daily = desk.store.read(Timeframe.D1.dataset, symbols=symbols, start=since, at=at)
-    volumes = {symbol: value for symbol, _, value in turnover(daily, [today]).iter_rows()}
+    listed = {symbol: onboard for symbol, (_, onboard, _) in said.items() if onboard}
+    volumes = {symbol: value for symbol, _, value in turnover(daily, [today], listed).iter_rows()}
     rows = []
     for symbol in symbols:
         status, onboard, followed_since = said.get(symbol, (None, None, None))
