@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from crypto_bt.core.errors import UsageError
 
-SYMBOL_PATTERN = re.compile(r"^[A-Z0-9]{2,20}$")
+SYMBOL_PATTERN = re.compile(r"^[A-Z0-9]{2,20}\Z")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: The first day of Binance's USD-M perpetuals.
 EXCHANGE_OPENED = datetime(2019, 9, 8, tzinfo=UTC)

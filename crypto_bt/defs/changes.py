@@ -35,7 +35,8 @@ def build_changes(
     changes = without_doubtful(store, changes, now)
     revised = [DATASETS["revisions"].empty()]
     for name in datasets:
-        if DATASETS[name].timeframe is not None and not changes[name].is_empty():
+        recorded = DATASETS[name].timeframe is not None or name == "funding_rates"
+        if recorded and not changes[name].is_empty():
             stored = store.read(name, start=window.start, end=window.end + timedelta(days=1))
             revised.append(revisions(stored, changes[name], dataset=name, seen_at=now))
     changes["revisions"] = pl.concat(revised).sort(DATASETS["revisions"].key)

@@ -10,7 +10,7 @@ from time import perf_counter, process_time
 from crypto_bt.core.candle_flags import JUMP, STALE_RUN
 from crypto_bt.core.datasets import DATASETS
 from crypto_bt.core.errors import SourceUnavailable
-from crypto_bt.core.market import Timeframe
+from crypto_bt.core.market import EPOCH, Timeframe
 from crypto_bt.core.universe import UniverseReport, check_universe
 from crypto_bt.defs.asking import Progress, ask_all
 from crypto_bt.defs.changes import Window, build_changes, count_by_dataset, flags_of
@@ -70,11 +70,14 @@ async def ingest(
         now = await source.server_time()
         listings = await source.listings()
         report = check_universe(symbols, listings)
+        # A symbol that has just been delisted traded to its last hour.
+        ended = [s for s in report.delisted if (listings[s].delisting or EPOCH) > window.start]
+        asked = [*report.tradable, *ended]
         requests = [
             request
             for dataset in datasets
             if dataset != UNIVERSE_DATASET
-            for request in requests_for(store, dataset, report.tradable, window, now)
+            for request in requests_for(store, dataset, asked, window, now)
         ]
         answers = await ask_all(
             source, requests, identity=identity, now=now, journal=journal, progress=progress

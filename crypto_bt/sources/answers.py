@@ -16,6 +16,8 @@ _PAUSE: Final = 60.0
 #: Nothing here is worth a longer wait than this; the next scheduled update comes anyway.
 LONGEST_PAUSE: Final = 900.0
 _MESSAGE_LENGTH: Final = 200
+#: The exchange's codes have four or five digits; a number of hundreds is none of them.
+_LARGEST_CODE: Final = 999_999
 
 
 class AddressRefused(SourceRefused):
@@ -96,10 +98,11 @@ def used_weight(headers: Mapping[str, str]) -> int | None:
 
 def _error(parsed: object) -> tuple[int, str]:
     """Code and message of an answer in the exchange's error shape; code 0 for any other."""
-    if not isinstance(parsed, dict) or not isinstance(parsed.get("code"), int):
+    code = parsed.get("code") if isinstance(parsed, dict) else None
+    if not isinstance(parsed, dict) or type(code) is not int or abs(code) > _LARGEST_CODE:
         return 0, ""
     message = "".join(c for c in str(parsed.get("msg", "")) if c.isprintable())
-    return parsed["code"], message[:_MESSAGE_LENGTH]
+    return code, message[:_MESSAGE_LENGTH]
 
 
 def _described(status: int, code: int, message: str) -> str:

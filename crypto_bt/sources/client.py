@@ -59,8 +59,9 @@ class RawClient:
             answer: object = await getattr(self._exchange, call)(dict(query))
         except RequestTimeout:
             raise Transient(f"no answer within {self._timeout_seconds:g} s") from None
-        except (BaseError, OSError) as error:
-            # Its text holds the whole address; the kind of the cause says enough.
+        except (BaseError, OSError, RecursionError) as error:
+            # JSON may be nested deeper than its reader can follow. An error's text holds the whole address;
+            # the kind of the cause says enough.
             raise Transient(f"the connection failed ({type(error.__cause__ or error).__name__})") from None
         return answer
 

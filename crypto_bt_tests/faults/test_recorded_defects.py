@@ -196,6 +196,7 @@ def test_defects_every_recorded_file_has_a_case() -> None:
 @needs_recorded
 @pytest.mark.parametrize("name", CASES)
 def test_defects_recorded_file_is_caught_or_harmless(name: str) -> None:
+    assert (DEFECTS / name).stat().st_size > 0
     CASES[name](name)
 
 
