@@ -1,4 +1,4 @@
-"""``crypto-bt data repair``: ask again for candles that are missing, and for those that cannot be right."""
+"""``crypto-bt data repair``: ask again for what is missing, and for candles that cannot be right."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -27,9 +27,9 @@ from crypto_bt.commands.repair_plan import (
     plan_repairs,
 )
 from crypto_bt.commands.repair_report import ranges_as_json, report_repair
-from crypto_bt.core.datasets import CANDLE_DATASETS, SERIES_DATASETS
+from crypto_bt.core.datasets import SERIES_DATASETS
 from crypto_bt.core.errors import UsageError
-from crypto_bt.core.lacking import MissingRange
+from crypto_bt.core.lacking import HEALED, MissingRange, rows_called
 from crypto_bt.core.universe import check_universe
 from crypto_bt.core.verdict import not_loaded
 
@@ -61,7 +61,9 @@ def repair(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch again the days with missing or impossible candles; say what the exchange does not have.
+    """Fetch again the days with missing candles, settlements or mark prices, or impossible candles.
+
+    Says what the exchange does not have.
 
     With --start or --end all of these days are asked again, whatever is stored. Exit code 3 when something
     stays missing.
@@ -99,23 +101,23 @@ def _asked(
 ) -> Asked:
     chosen = parse_symbols(symbols, desk.settings.SYMBOLS)
     datasets = parse_datasets(timeframes, desk.settings.candle_datasets)
-    candles = [name for name in datasets if name in CANDLE_DATASETS]
+    healed = [name for name in datasets if name in HEALED]
     whole = start is not None or end is not None
-    if not candles and not whole:
+    if not healed and not whole:
         raise UsageError(
             f"What {', '.join(datasets)} lacks cannot be told from what is stored.",
             "Name the days to ask again: --start and --end.",
         )
     now = desk.clock()
-    known = history_starts(desk, candles or desk.settings.candle_datasets)
+    known = history_starts(desk, healed or desk.settings.candle_datasets)
     if start is None and not known:
         raise UsageError(
             "There is nothing to repair.", not_loaded(now).at_home(desk.settings.home_option).text
         )
     days = parse_days(start or f"{min(known.values()):%F}", end, now)
     if start is not None:
-        return Asked(datasets, chosen, days, whole, dict.fromkeys(candles, days[0]))
-    starts = {name: known[name] for name in candles if name in known}
+        return Asked(datasets, chosen, days, whole, dict.fromkeys(healed, days[0]))
+    starts = {name: known[name] for name in healed if name in known}
     return Asked(datasets, chosen, days, whole, starts)
 
 
@@ -128,10 +130,10 @@ def _ranges(asked: Asked, symbols: tuple[str, ...], lack: pl.DataFrame) -> list[
 def _sum_up(lack: pl.DataFrame, ranges: Sequence[MissingRange], asked: Asked) -> str:
     days = f"{asked.days[0]:%F} to {asked.days[1]:%F} (exclusive)"
     if lack.is_empty():
-        return f"No candle is missing or impossible from {days}." + (
+        return f"Nothing is missing or impossible from {days}." + (
             " These days are asked again all the same." if ranges else ""
         )
-    return f"{lack.height:,} candles are missing or impossible from {days}."
+    return f"{lack.height:,} {rows_called(lack['dataset'])} are missing or impossible from {days}."
 
 
 def _text(item: MissingRange) -> str:

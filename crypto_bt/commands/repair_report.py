@@ -39,7 +39,7 @@ def report_repair(
     if left:
         out.say("Still missing:", style="yellow")
         out.table(
-            ["symbol", "dataset", "candles", "from", "to", "why"],
+            ["symbol", "dataset", "rows", "from", "to", "why"],
             [
                 [r["symbol"], r["dataset"], r["candles"], minute(r["from"]), minute(r["to"]), r["why"]]
                 for r in left

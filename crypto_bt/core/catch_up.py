@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from crypto_bt.core.alerts import Alert, AlertSeverity
 from crypto_bt.core.errors import UsageError
+from crypto_bt.core.lacking import rows_called
 from crypto_bt.core.missing import Missing
 from crypto_bt.core.verdict import repair_command, some
 
@@ -174,7 +175,7 @@ def decide(facts: Facts, record: Record) -> Decision:
 def _choose(facts: Facts, found: Mapping[str, Missing], tried: Mapping[str, Tried]) -> tuple[str | None, str]:
     if not found:
         return None, "Nothing is missing."
-    gaps = f"{len(found)} range{'s' if len(found) > 1 else ''} of days with missing candles"
+    gaps = f"{len(found)} range{'s' if len(found) > 1 else ''} of days with missing data"
     if facts.stopped:
         return None, f"{gaps}, but {facts.stopped}."
     if facts.busy:
@@ -198,15 +199,15 @@ def _where(key: str) -> str:
 
 def _gave_up(missing: Missing, key: str, tried: Tried) -> Alert:
     days = missing.days
-    last = days.end - _DAY
+    last, rows = days.end - _DAY, rows_called(days.datasets)
     timeframes = ",".join(name.removeprefix("candles_") for name in days.datasets)
     return Alert(
         cause=CAUSE,
         severity=AlertSeverity.WARNING,
-        what=f"{missing.candles:,} candles ({timeframes}) of {some(days.symbols)} from {days.start:%F} to "
+        what=f"{missing.candles:,} {rows} ({timeframes}) of {some(days.symbols)} from {days.start:%F} to "
         f"{last:%F} are missing after {tried.count} attempts; perhaps the exchange does not have them.",
         where=_where(key),
-        value=f"{missing.candles} candles missing",
+        value=f"{missing.candles} {rows} missing",
         limit=f"0 after {ATTEMPTS} attempts",
         since=tried.since,
         command=repair_command(timeframes, days.start, last, days.symbols),

@@ -1,6 +1,6 @@
 """Which closed candles a store lacks, one by one: what a repair sets out to fill, and what it could not."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,7 +11,10 @@ from crypto_bt.core.datasets import CANDLE_DATASETS
 from crypto_bt.core.market import Timeframe
 from crypto_bt.core.schemas import UTC_MS
 
-#: Columns of what is lacking: the candle's dataset, symbol and open time.
+FUNDING, MARK_PRICES = "funding_rates", "mark_price_1h"
+#: What can be told to be lacking from what is stored.
+HEALED: Final = (*CANDLE_DATASETS, FUNDING, MARK_PRICES)
+#: Columns of what is lacking: the row's dataset, symbol and open time (of a settlement: its time).
 LACKING_SCHEMA: Final[dict[str, pl.DataType]] = {
     "dataset": pl.String(),
     "symbol": pl.String(),
@@ -21,7 +24,7 @@ LACKING_SCHEMA: Final[dict[str, pl.DataType]] = {
 
 @dataclass(frozen=True, slots=True)
 class MissingRange:
-    """Whole UTC days from ``start`` to ``end`` (exclusive) in which candles of all these are missing."""
+    """Whole UTC days from ``start`` to ``end`` (exclusive) in which rows of all these are missing."""
 
     start: datetime
     end: datetime
@@ -97,7 +100,7 @@ def ranges_of(lack: pl.DataFrame) -> list[MissingRange]:
         .sort("start", "end")
     )
     return [
-        MissingRange(start, end, tuple(name for name in CANDLE_DATASETS if name in datasets), tuple(symbols))
+        MissingRange(start, end, tuple(name for name in HEALED if name in datasets), tuple(symbols))
         for start, end, symbols, datasets in stretches.iter_rows()
     ]
 
@@ -105,3 +108,8 @@ def ranges_of(lack: pl.DataFrame) -> list[MissingRange]:
 def _ceiling(moment: datetime, timeframe: Timeframe) -> datetime:
     floor = timeframe.floor(moment)
     return floor if floor == moment else floor + timeframe.delta
+
+
+def rows_called(datasets: Iterable[str]) -> str:
+    """The word for rows of all these datasets together."""
+    return "candles" if set(datasets) <= set(CANDLE_DATASETS) else "rows"

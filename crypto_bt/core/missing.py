@@ -1,4 +1,4 @@
-"""What is missing of a home's candles, as the ranges of days that a run can ask for."""
+"""What a home misses, as the ranges of days that a run can ask for."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import polars as pl
 from crypto_bt.core.candle_flags import JUMP
 from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS
 from crypto_bt.core.doubt import REJECTED, WAIT, WAITING, standing
-from crypto_bt.core.lacking import LACKING_SCHEMA, MissingRange, lacking, ranges_of
+from crypto_bt.core.lacking import HEALED, LACKING_SCHEMA, MissingRange, lacking, ranges_of
 from crypto_bt.core.market import EXCHANGE_OPENED, Timeframe
 from crypto_bt.core.schemas import UTC_MS
 
@@ -23,7 +23,7 @@ _KEY: Final = ["dataset", "symbol", "open_time"]
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """``days`` that lack ``candles`` candles, over all of its datasets and symbols."""
+    """``days`` that lack ``candles`` candles (and other rows), over all of its datasets and symbols."""
 
     days: MissingRange
     candles: int
@@ -118,7 +118,7 @@ def _both(one: MissingRange, other: MissingRange) -> MissingRange:
     return MissingRange(
         min(one.start, other.start),
         max(one.end, other.end),
-        tuple(name for name in CANDLE_DATASETS if name in one.datasets or name in other.datasets),
+        tuple(name for name in HEALED if name in one.datasets or name in other.datasets),
         tuple(sorted({*one.symbols, *other.symbols})),
     )
 

@@ -8,12 +8,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import dagster as dg
+import polars as pl
 from dagster._core.scheduler.instigation import InstigatorStatus, InstigatorType
 
 from crypto_bt.core.alerts import Alert
 from crypto_bt.core.catch_up import Facts, Record, Start, key_of
+from crypto_bt.core.datasets import DATASETS
+from crypto_bt.core.feed_holes import FEEDS, feed_holes
 from crypto_bt.core.market import Timeframe
-from crypto_bt.core.missing import Missing, missing_candles, missing_ranges, withheld
+from crypto_bt.core.missing import GRACE, Missing, missing_candles, missing_ranges, withheld
 from crypto_bt.core.verdict import REPAIR
 from crypto_bt.defs.dead_runs import UNFINISHED, fail_dead_runs
 from crypto_bt.defs.jobs import WRITES_MARKET, config_for
@@ -28,7 +31,7 @@ SCHEDULE: Final = "data_update"
 #: So long a cancelled run of the schedule keeps catch-up from doing its work.
 CANCELLED_HOLDS: Final = timedelta(hours=24)
 #: Fetched with the candles: what was not fetched either while they were not.
-ALONG: Final = ("funding_rates", "mark_price_1h")
+ALONG: Final = tuple(FEEDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,18 @@ def _missing(desk: Desk, snapshot: str, now: datetime) -> list[Missing]:
         desk.store.read(name, symbols=symbols, at=snapshot) for name in ("quarantine", "decisions")
     )
     excused = withheld(quarantine, decisions, now)
-    return missing_ranges(missing_candles(stored, onboard=onboard, starts=starts, excused=excused, now=now))
+    candles = missing_candles(stored, onboard=onboard, starts=starts, excused=excused, now=now)
+    beside = {
+        name: desk.store.read(
+            name,
+            symbols=symbols,
+            start=desk.settings.history_start,
+            columns=["symbol", DATASETS[name].time],
+            at=snapshot,
+        )
+        for name in FEEDS
+    }
+    return missing_ranges(pl.concat([candles, feed_holes(beside, symbols, now - GRACE)]))
 
 
 def gather(instance: dg.DagsterInstance, seen: Seen, now: datetime) -> Facts:
@@ -98,7 +112,7 @@ def request_for(start: Start) -> dg.RunRequest:
     """The run that fills a gap: its candles, and what was not fetched either while they were not."""
     days = start.missing.days
     universe = ["universe"] if Timeframe.D1.dataset in days.datasets else []
-    assets = [*days.datasets, *ALONG, *universe, "market_regime"]
+    assets = list(dict.fromkeys([*days.datasets, *ALONG, *universe, "market_regime"]))
     single = days.end - days.start == Timeframe.D1.delta
     tags = {GAP_TAG: start.key} if single else {GAP_TAG: start.key, **range_tags(days.start, days.end)}
     return dg.RunRequest(

@@ -12,10 +12,10 @@ from crypto_bt.defs.schedules import WHY_OFF, newest_row
 
 TICK_SECONDS: Final = 300
 ABOUT: Final = (
-    "Every 5 minutes: looks for missing candles and fetches their days, one run for each contiguous range, "
-    "with longer waits after each attempt and an alert after the fifth. Starts nothing that a person "
-    "stopped: nothing while the schedule data_update is off or for a day after one of its runs was "
-    "cancelled, and no range whose own run was cancelled."
+    "Every 5 minutes: looks for missing candles, settlements and mark prices and fetches their days, one run "
+    "for each contiguous range, with longer waits after each attempt and an alert after the fifth. Starts "
+    "nothing that a person stopped: nothing while the schedule data_update is off or for a day after one of "
+    "its runs was cancelled, and no range whose own run was cancelled."
 )
 
 

@@ -18,6 +18,7 @@ NOW = datetime(2026, 3, 10, 12, 30, tzinfo=UTC)
 TODAY = datetime(2026, 3, 10, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 CANDLES = ["candles_1h", "candles_4h", "candles_1d"]
+FEEDS = [*CANDLES, "funding_rates", "mark_price_1h"]
 KLINES = "/fapi/v1/klines"
 
 
@@ -28,8 +29,8 @@ def hours(start: datetime, end: datetime) -> list[datetime]:
 
 def test_repair_gaps_before_within_and_after_are_filled_with_a_run_each(tmp_path: Path) -> None:
     with served_home(tmp_path, ["BTCUSDT", "ETHUSDT"], NOW, HISTORY_START="2026-02-27") as home:
-        home.fill(TODAY - 8 * DAY, TODAY - 6 * DAY, CANDLES)
-        home.fill(TODAY - 3 * DAY, TODAY - 1 * DAY, CANDLES)
+        home.fill(TODAY - 8 * DAY, TODAY - 6 * DAY, FEEDS)
+        home.fill(TODAY - 3 * DAY, TODAY - 1 * DAY, FEEDS)
         before = home.runs()
         done = home.call_json("data", "repair")
         assert [(r["start"], r["end"]) for r in done["ranges"]] == [
@@ -148,6 +149,31 @@ def test_repair_named_start_before_the_first_candle_fills_from_there(tmp_path: P
         assert home.times("BTCUSDT") == hours(datetime(2026, 2, 20, tzinfo=UTC), TODAY + 12 * HOUR)
 
 
+@pytest.mark.parametrize(
+    ("path", "dataset", "rows"),
+    [("/fapi/v1/fundingRate", "funding_rates", 6), ("/fapi/v1/markPriceKlines", "mark_price_1h", 48)],
+)
+def test_repair_hole_beside_whole_candles_is_filled(
+    tmp_path: Path, path: str, dataset: str, rows: int
+) -> None:
+    silent = Fault(path, 3, FaultKind.NO_ROWS, symbol="ETHUSDT", times=1)
+    with served_home(tmp_path, ["BTCUSDT", "ETHUSDT"], NOW, faults=[silent]) as home:
+        for first in (8, 6):
+            home.fill(TODAY - first * DAY, TODAY - (first - 2) * DAY, FEEDS)
+        home.fill(TODAY - 4 * DAY, TODAY - 2 * DAY, FEEDS)
+        home.fill(TODAY - 2 * DAY, TODAY + DAY, FEEDS)
+        before = home.desk.store.read(dataset)
+        assert (before["symbol"] == "BTCUSDT").sum() - (before["symbol"] == "ETHUSDT").sum() == rows
+        done = home.call_json("data", "repair")
+        assert (done["lacking"], done["filled"], done["missing"]) == (rows, {dataset: rows}, [])
+        [asked] = done["ranges"]
+        assert asked["symbols"] == ["ETHUSDT"]
+        assert not set(CANDLES) & set(asked["datasets"])
+        after = home.desk.store.read(dataset)
+        assert (after["symbol"] == "BTCUSDT").sum() == (after["symbol"] == "ETHUSDT").sum()
+        assert home.call_json("data", "repair", "--timeframes", dataset)["lacking"] == 0
+
+
 def test_repair_on_an_empty_home_with_named_days_loads_them(tmp_path: Path) -> None:
     with served_home(tmp_path, ["BTCUSDT"], NOW) as home:
         assert "crypto-bt data backfill --home" in home.refused("data", "repair")
@@ -183,7 +209,7 @@ def test_repair_delisted_symbol_is_left_out_and_said_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--timeframes", "funding_rates"), "Name the days to ask again: --start and --end"),
+        (("--timeframes", "open_interest"), "Name the days to ask again: --start and --end"),
         (("--timeframes", "7h"), "Unknown timeframes: 7h"),
         (("--symbols", "NOPEUSDT"), "Unknown symbols: NOPEUSDT"),
         (("--start", "2026-03-05", "--end", "2026-03-01"), "is not after --start"),

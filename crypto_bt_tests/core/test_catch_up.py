@@ -152,7 +152,7 @@ def test_decide_what_a_person_stopped_stays_stopped_and_the_reason_is_told() -> 
     ticks.go_on(3 * DAY, gap(), stopped="the schedule data_update is switched off")
     assert (ticks.starts, ticks.alerts) == ([], [])
     done = ticks.tick(gap(), stopped="the schedule data_update is switched off")
-    assert done.why == "1 range of days with missing candles, but the schedule data_update is switched off."
+    assert done.why == "1 range of days with missing data, but the schedule data_update is switched off."
     assert ticks.tick(gap()).start is not None
 
 

@@ -385,6 +385,30 @@ def test_tick_damaged_cursor_begins_anew(tmp_path: Path, cursor: str) -> None:
         assert GAP_TAG in watch.until_it_starts().tags
 
 
+def test_tick_hole_in_mark_prices_beside_whole_candles_is_filled(tmp_path: Path) -> None:
+    with home_in(tmp_path, STOPPED) as home:
+        assert home.update(days=4).success
+        store = home.desk.store
+        whole = store.read("mark_price_1h")
+        hole = (pl.col("symbol") == "ETHUSDT") & (pl.col("open_time").dt.date() == (STOPPED - 2 * DAY).date())
+        away = replace(home.desk, store=SnapshotStore(tmp_path / "other"))
+        tables = {
+            name: store.read(name)
+            for name in (*home.desk.settings.candle_datasets, "funding_rates", "universe")
+        }
+        tables["mark_price_1h"] = whole.filter(~hole)
+        current = store.current()
+        assert current is not None
+        away.store.publish(tables, source=current.source, published_by="test", now=STOPPED)
+        watch = Watch(DeskHome(away, home.clock))
+        request = watch.until_it_starts()
+        assert request.partition_key == "2026-02-28"
+        assert request.run_config["ops"]["market_data"]["config"]["symbols"] == ["ETHUSDT"]
+        assert watch.run(request).success
+        assert away.store.read("mark_price_1h").equals(whole)
+        assert watch.tick() == "Nothing is missing."
+
+
 def test_tick_symbol_that_is_no_longer_traded_is_not_missed(tmp_path: Path) -> None:
     with loaded(tmp_path) as watch:
         known = watch.desk.store.read("universe")
