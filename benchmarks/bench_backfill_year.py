@@ -23,12 +23,15 @@ sys.path.insert(0, str(ROOT))
 
 import polars as pl  # noqa: E402
 
-from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS  # noqa: E402
+from crypto_bt.core.datasets import DATASETS  # noqa: E402
+from crypto_bt.core.market import STANDARD_TIMEFRAMES  # noqa: E402
 from crypto_bt.core.universe import UNIVERSE  # noqa: E402
 from crypto_bt.sources import Batch, BinanceUsdm, FetchRequest  # noqa: E402
 from crypto_bt.store import SnapshotStore  # noqa: E402
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
+#: The candles that every home keeps.
+KEPT = tuple(timeframe.dataset for timeframe in STANDARD_TIMEFRAMES)
 
 
 def exchange(symbols: tuple[str, ...], limit: int, ready: "multiprocessing.Queue[str]") -> None:
@@ -78,7 +81,7 @@ def main() -> None:
     options = parser.parse_args()
     symbols = UNIVERSE[: options.symbols]
     start = NOW - timedelta(days=options.days)
-    requests = [FetchRequest(name, symbol, start, NOW) for name in CANDLE_DATASETS for symbol in symbols]
+    requests = [FetchRequest(name, symbol, start, NOW) for name in KEPT for symbol in symbols]
     with exchange_process(symbols, options.limit) as url, tempfile.TemporaryDirectory() as folder:
         wall, cpu = time.perf_counter(), time.process_time()
         source = BinanceUsdm(url, options.share, check_skew=False)
@@ -103,7 +106,7 @@ def main() -> None:
             name: pl.concat([batch.frame for batch in batches if batch.dataset == name]).sort(
                 DATASETS[name].key
             )
-            for name in CANDLE_DATASETS
+            for name in KEPT
         }
         snapshot = SnapshotStore(Path(folder) / "store").publish(
             changes, source=identity, published_by="benchmark", now=NOW

@@ -97,6 +97,9 @@ class LoopbackExchange:
     async def stop(self) -> None:
         """Close the port and all connections; harmless when not started."""
         if self._runner is not None:
+            # A connection just accepted is attached in the loop's next turns; closed before, Python leaks it.
+            for _ in range(3):
+                await asyncio.sleep(0)
             await self._runner.cleanup()
             self._runner = None
 
