@@ -33,7 +33,7 @@ dev: setup  ## Open the live home in the Dagster web UI
 	@$(BIN)/crypto-bt dev $(ARGS)
 
 test: setup  ## Run the tests (under 10 minutes)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 check: setup  ## Format, lint, types, import rules, definitions
 	@$(BIN)/ruff format --check .

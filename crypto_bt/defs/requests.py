@@ -22,16 +22,23 @@ def requests_for(
 ) -> list[FetchRequest]:
     """What to ask of ``dataset`` for each of ``symbols`` over ``window``.
 
-    What the exchange keeps for 30 days only is asked from each symbol's newest stored hour on, where that
-    is earlier: an hour missed today cannot be had next month.
+    What the exchange keeps for 30 days only is asked, where that is earlier, from the hour on up to which a
+    symbol's rows are whole: an hour missed today cannot be had next month.
     """
     starts = dict.fromkeys(symbols, window.start)
     if dataset in POSITIONING_DATASETS:
         kept = now - KEPT
         times = store.read(dataset, symbols=symbols, start=kept, columns=["symbol", "observed_at"])
-        newest = dict(times.group_by("symbol").agg(pl.col("observed_at").max()).iter_rows())
-        starts = {symbol: max(kept, min(window.start, newest.get(symbol, kept))) for symbol in symbols}
+        whole = _whole_until(times)
+        starts = {symbol: max(kept, min(window.start, whole.get(symbol, kept))) for symbol in symbols}
     return [FetchRequest(dataset, symbol, start, window.end) for symbol, start in starts.items()]
+
+
+def _whole_until(times: pl.DataFrame) -> dict[str, datetime]:
+    """By symbol the last hour before the first hole in ``times`` (symbol, observed_at), or the newest."""
+    hour = pl.col("observed_at").sort()
+    followed = (hour.shift(-1) - hour <= timedelta(hours=1)).fill_null(value=False)
+    return dict(times.group_by("symbol").agg(hour.filter(~followed).first()).iter_rows())
 
 
 def archived_requests(

@@ -122,13 +122,17 @@ def test_sentiment_update_series_step_survives_an_exchange_that_is_down(tmp_path
         assert set(outcome.metadata) == set(SERIES_DATASETS)
 
 
-def test_sentiment_update_symbol_that_failed_yesterday_is_filled_today(tmp_path: Path) -> None:
+@pytest.mark.parametrize("until", [NOW - 2 * DAY, NOW], ids=["a hole", "the newest days"])
+def test_sentiment_update_hours_a_symbol_failed_to_bring_are_filled_by_the_next_one(
+    tmp_path: Path, until: datetime
+) -> None:
     clock = TurnableClock(NOW)
     with home(tmp_path / "home", clock) as (desk, _):
         assert update(desk, days=5).success
         rows = desk.store.read("open_interest")
-        cut = (pl.col("symbol") == "ETHUSDT") & (pl.col("observed_at") >= NOW - 3 * DAY)
-        kept = rows.filter(~cut)
+        cut = pl.col("observed_at").is_between(NOW - 3 * DAY, until)
+        kept = rows.filter((pl.col("symbol") != "ETHUSDT") | ~cut)
+        assert kept.height < rows.height
         source = desk.store.current()
         assert source is not None
         for path in sorted(desk.store.root.rglob("*"), reverse=True):
