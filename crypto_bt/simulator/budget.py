@@ -16,12 +16,14 @@ class Budget:
     """How much of ``limit`` is used in the current span of ``span`` seconds of ``clock``.
 
     Once it is exceeded every call is refused until the span ends. ``calls_inside_retry_after`` counts the
-    calls of a client that went on all the same; ``peak`` is the most that any span has used.
+    calls of a client that went on all the same; ``peak`` is the most that any span has used, ``total`` what
+    all have.
     """
 
     def __init__(self, limit: int, span: int, clock: Callable[[], float]) -> None:
         self.limit = limit
         self.used = 0
+        self.total = 0
         self.peak = 0
         self.calls_inside_retry_after = 0
         self._span = span
@@ -36,6 +38,7 @@ class Budget:
         if current != self._current:
             self._current, self.used, self._refused_at = current, 0, None
         self.used += cost
+        self.total += cost
         if self._refused_at is None and self.used <= self.limit:
             self.peak = max(self.peak, self.used)
             return None
