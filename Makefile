@@ -3,10 +3,11 @@ SHELL := /bin/sh
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 BIN := .venv/bin
 STAMP := .venv/.complete
+PEERS := .peers/.complete
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev-demo dev test check bench soak lock
+.PHONY: help setup peers demo dev-demo dev test check bench soak lock
 
 help:  ## Show this list
 	@echo "crypto_bt: fresh market data, honest nightly backtests."
@@ -21,6 +22,14 @@ $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+peers: $(PEERS)  ## Create .peers: the tools we are compared with (1 GB, tests and bench use them)
+
+$(PEERS): benchmarks/peers/requirements.lock
+	@echo "Setting up .peers (about a minute, once) ..."
+	@test -x .peers/bin/python || $(PYTHON) -m venv .peers
+	@.peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 demo: setup  ## See the whole pipeline work on a simulated market (ARGS="--symbols 10")
@@ -42,7 +51,7 @@ check: setup  ## Format, lint, types, import rules, definitions
 	@$(BIN)/lint-imports
 	@$(BIN)/dagster definitions validate
 
-bench: setup  ## Measure speed, one JSON object a line
+bench: setup peers  ## Measure speed, one JSON object a line
 	@for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
 
 soak: setup  ## Run the fault campaigns in full, into docs/evidence
@@ -51,3 +60,5 @@ soak: setup  ## Run the fault campaigns in full, into docs/evidence
 lock: setup  ## Pin every library anew in requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
 		--no-strip-extras --generate-hashes --extra dev --upgrade pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
+		--no-strip-extras --generate-hashes --upgrade benchmarks/peers/requirements.in -o benchmarks/peers/requirements.lock
