@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from crypto_bt import __version__
-from crypto_bt.commands import backtest, data, demo, dev, homes, simulate, sql, status, universe
+from crypto_bt.commands import backtest, data, demo, dev, homes, simulate, sql, status, strategy, universe
 from crypto_bt.core.errors import CryptoBtError
 
 INTERRUPTED: Final = 130
@@ -47,6 +47,7 @@ app.command()(status.status)
 app.command("sql")(sql.sql)
 app.add_typer(data.app, name="data")
 app.add_typer(universe.app, name="universe")
+app.add_typer(strategy.app, name="strategy")
 
 
 def main() -> None:

@@ -14,7 +14,8 @@ from crypto_bt.core.errors import BacktestError
 class Need:
     """Column ``column`` of ``dataset``, known ``delay`` after the row's ``known`` and until the next row.
 
-    ``by_symbol``: each symbol has its own values; else one row speaks of the whole market.
+    ``by_symbol``: each symbol has its own values; else one row speaks of the whole market. ``per_8_hours``:
+    the value is paid for the time since the row before (8 hours at most), and is scaled to 8 hours.
     """
 
     dataset: str
@@ -22,6 +23,18 @@ class Need:
     column: str
     delay: timedelta = timedelta(0)
     by_symbol: bool = True
+    per_8_hours: bool = False
+
+    def values(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """``rows`` as symbol (where by symbol), known_at and value, sorted by these."""
+        whose = ["symbol"] if self.by_symbol else []
+        rows = rows.sort(*whose, self.known)
+        value = pl.col(self.column).cast(pl.Float64)
+        if self.per_8_hours:
+            since = pl.col(self.known).diff().over(*whose).dt.total_minutes() / 60.0
+            # A settlement is stamped some milliseconds late; one hour is the shortest interval there is.
+            value = value * 8.0 / since.round().fill_null(8.0).clip(1.0, 8.0)
+        return rows.select(*whose, known_at=pl.col(self.known) + self.delay, value=value)
 
 
 def _regime(column: str) -> Need:
@@ -37,6 +50,7 @@ _REGIME_COLUMNS: Final = (
 #: themselves when they could be known.
 NEEDS: Final[dict[str, Need]] = {
     "funding_rate": Need("funding_rates", "funding_time", "funding_rate"),
+    "funding_rate_8h": Need("funding_rates", "funding_time", "funding_rate", per_8_hours=True),
     "mark_close": Need("mark_price_1h", "open_time", "close", timedelta(hours=1)),
     "open_interest": Need("open_interest", "available_at", "open_interest"),
     "long_short_ratio": Need("long_short_ratio", "available_at", "long_short_ratio"),
@@ -72,11 +86,7 @@ def join_needs(frame: pl.DataFrame, names: Iterable[str], extras: Mapping[str, p
         if rows is None or rows.is_empty():
             frame = frame.with_columns(pl.lit(None, pl.Float64).alias(name))
             continue
-        whose = ["symbol"] if need.by_symbol else []
-        known = rows.select(
-            *whose, known_at=pl.col(need.known) + need.delay, value=pl.col(need.column).cast(pl.Float64)
-        )
-        known = known.sort(*whose, "known_at").rename({"value": name})
+        known = need.values(rows).rename({"value": name})
         if need.by_symbol:
             joined = frame.join_asof(
                 known,

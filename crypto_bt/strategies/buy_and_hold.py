@@ -9,7 +9,10 @@ from crypto_bt.strategies.strategy import Strategy
 
 @dataclass(frozen=True)
 class BuyAndHold(Strategy):
-    """Long from the second bar on, without leverage, for ever."""
+    """Long from the second bar on, without leverage, for ever. Fails when the market does."""
+
+    source = "The benchmark of every study; no idea, no parameter"
+    exits = ()
 
     @property
     def warm_up(self) -> int:

@@ -1,31 +1,48 @@
-"""Finds the strategies: every file of this package that defines exactly one."""
+"""Finds the strategies: every file of this package that defines exactly one, and what others registered."""
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from types import ModuleType
 from typing import Any
 
 from crypto_bt.core.errors import BacktestError
+from crypto_bt.strategies.registered import Problem, load_registered, named, package_of, registered
 from crypto_bt.strategies.strategy import Strategy
 
-_NOT_STRATEGIES = frozenset({"catalogue", "strategy"})
+_NOT_STRATEGIES = frozenset(
+    {"catalogue", "content", "exits", "expressions", "registered", "strategy", "template"}
+)
 _OPTIONAL = frozenset({"stop_loss", "take_profit"})
 
 
 def strategy_names(package: ModuleType | None = None) -> list[str]:
-    """Names of the strategies in ``package`` (default: this one), sorted; their files are not imported."""
-    found = pkgutil.iter_modules(_package(package).__path__)
-    return sorted(module.name for module in found if module.name not in _NOT_STRATEGIES)
+    """Names of the strategies, sorted; their files are not imported.
+
+    Without ``package``: the files of this one, and what installed packages registered under
+    ``crypto_bt.strategies`` by a name of their own. A folder within a package is not looked into.
+    """
+    names = set(_file_names(package))
+    return sorted(names if package else names | registered(names)[0].keys())
 
 
 def strategy_classes(package: ModuleType | None = None) -> dict[str, type[Strategy]]:
-    """Name to class of every strategy in ``package`` (default: this one), sorted by name.
+    """Name to class of every strategy of :func:`strategy_names`, sorted by name.
 
-    Raises :class:`BacktestError` for a file that fails, or defines no strategy, or more than one.
+    Raises :class:`BacktestError` for a file that fails, or defines no strategy, or more than one. What
+    another package registered and cannot be loaded is left out: :func:`strategy_problems` names it.
     """
-    return {name: _only_strategy(_package(package), name) for name in strategy_names(package)}
+    found = {name: _only_strategy(_package(package), name) for name in _file_names(package)}
+    if package is None:
+        found |= _registered_classes(found.keys())[0]
+    return dict(sorted(found.items()))
+
+
+def strategy_problems() -> list[Problem]:
+    """What other packages registered and cannot be used: a name that is taken or wrong, a broken package."""
+    names = frozenset(_file_names(None))
+    return [*registered(names)[1], *_registered_classes(names)[1]]
 
 
 def build_strategy(
@@ -33,12 +50,10 @@ def build_strategy(
 ) -> Strategy:
     """The strategy called ``name`` with ``parameters`` over its defaults.
 
-    Raises :class:`BacktestError` for a name or a parameter that does not exist, or a value of another kind.
+    Raises :class:`BacktestError` for a name or a parameter that does not exist, a value of another kind, or
+    a strategy that cannot be loaded.
     """
-    names = strategy_names(package)
-    if name not in names:
-        raise BacktestError(f"There is no strategy {name!r}.", f"There are: {', '.join(names)}.")
-    cls = _only_strategy(_package(package), name)
+    cls = strategy_class(name, package)
     declared = {field.name: field.default for field in fields(cls)}
     given: dict[str, Any] = dict(parameters or {})
     unknown = [parameter for parameter in given if parameter not in declared]
@@ -49,6 +64,36 @@ def build_strategy(
     for parameter, value in given.items():
         given[parameter] = _like_default(name, parameter, value, declared[parameter])
     return cls(**given)
+
+
+def strategy_class(name: str, package: ModuleType | None = None) -> type[Strategy]:
+    """The class of the strategy called ``name``; raises :class:`BacktestError` as :func:`build_strategy`."""
+    files = _file_names(package)
+    if name in files:
+        return _only_strategy(_package(package), name)
+    found, problems = ({}, []) if package else registered(files)
+    if name in found:
+        return load_registered(found[name])
+    for problem in problems:
+        if problem.name == name:
+            raise BacktestError(f"{problem}")
+    names = sorted({*files, *found})
+    raise BacktestError(f"There is no strategy {name!r}.", f"There are: {', '.join(names)}.")
+
+
+def _file_names(package: ModuleType | None) -> list[str]:
+    found = pkgutil.iter_modules(_package(package).__path__)
+    return [module.name for module in found if not module.ispkg and module.name not in _NOT_STRATEGIES]
+
+
+def _registered_classes(taken: Collection[str]) -> tuple[dict[str, type[Strategy]], list[Problem]]:
+    classes, problems = {}, []
+    for name, entry in registered(taken)[0].items():
+        try:
+            classes[name] = load_registered(entry)
+        except BacktestError as error:
+            problems.append(Problem(name, package_of(entry), str(error)))
+    return classes, problems
 
 
 def _package(package: ModuleType | None) -> ModuleType:
@@ -67,7 +112,7 @@ def _only_strategy(package: ModuleType, name: str) -> type[Strategy]:
         if isinstance(item, type) and issubclass(item, Strategy) and item.__module__ == module_name
     ]
     if len(defined) == 1:
-        return defined[0]
+        return named(defined[0], name)
     names = ", ".join(item.__name__ for item in defined) or "none"
     raise BacktestError(
         f"{module_name} defines {len(defined)} strategies ({names}).",

@@ -1,6 +1,7 @@
 """Trend with a filter: follows the slope of a slow average, stands aside when the market is not itself."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import polars as pl
 
@@ -12,8 +13,11 @@ class RegimeTrend(Strategy):
     """Long while a slow average of closes rises, short while it falls, except where the regime forbids it.
 
     Flat while volatility is wild; no long while longs pay dearly for it or the crowd is greedy, no short
-    while shorts pay or the crowd is in fear. A regime that is not known forbids nothing.
+    while shorts pay or the crowd is in fear. A regime that is not known forbids nothing. Fails when the best
+    part of a trend is the wild and crowded one, which the filter leaves out.
     """
+
+    source = "Hamilton (1989) on regimes; Daniel, Moskowitz: Momentum Crashes (2016)"
 
     needs = ("volatility_regime", "funding_regime", "sentiment_regime")
 
@@ -22,6 +26,12 @@ class RegimeTrend(Strategy):
 
     def __post_init__(self) -> None:
         self.require(self.window >= 2 and self.slope >= 1, "window >= 2 and slope >= 1")
+
+    @classmethod
+    def grid(cls) -> tuple[Self, ...]:
+        return tuple(
+            cls(window=window, slope=slope) for slope in (6, 18) for window in (60, 30, 90, 150, 300)
+        )
 
     @property
     def warm_up(self) -> int:

@@ -1,16 +1,22 @@
 """RSI reversion: what fell (or rose) too fast comes part of the way back."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import polars as pl
 
+from crypto_bt.strategies.exits import REVERSION_EXITS
 from crypto_bt.strategies.strategy import Strategy
 
 
 @dataclass(frozen=True)
 class RsiReversion(Strategy):
     """Long when Wilder's RSI falls below ``oversold``, short when it rises above ``100 - oversold``,
-    flat again once it crosses 50; a stop and a target bound what a trend against it can cost."""
+    flat again once it crosses 50; a stop and a target bound what a trend against it can cost. Fails where a
+    fall is news: in a crash every low is followed by a lower one."""
+
+    source = "Wilder: New Concepts in Technical Trading Systems (1978)"
+    exits = REVERSION_EXITS
 
     length: int = 14
     oversold: float = 25.0
@@ -19,6 +25,14 @@ class RsiReversion(Strategy):
 
     def __post_init__(self) -> None:
         self.require(self.length >= 2 and 0.0 < self.oversold < 50.0, "length >= 2 and 0 < oversold < 50")
+
+    @classmethod
+    def grid(cls) -> tuple[Self, ...]:
+        return tuple(
+            cls(length=length, oversold=oversold)
+            for oversold in (25.0, 20.0)
+            for length in (14, 6, 10, 20, 28)
+        )
 
     @property
     def warm_up(self) -> int:

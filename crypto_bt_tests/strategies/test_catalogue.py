@@ -38,12 +38,28 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, st
     return importlib.import_module(folder.name)
 
 
-SHIPPED = {"buy_and_hold", "donchian_breakout", "ema_cross", "rsi_reversion"}
+SHIPPED = {
+    "bitcoin_spread", "buy_and_hold", "donchian_breakout", "ema_cross", "funding_carry", "regime_trend",
+    "relative_momentum", "rsi_reversion", "short_term_reversal", "squeeze_breakout", "time_series_momentum",
+}  # fmt: skip
+FUNCTION = '''"""A function."""
+
+import polars as pl
+
+from crypto_bt.strategies import bar_by_bar
 
 
-def test_strategy_classes_ship_the_four_on_h4() -> None:
+@bar_by_bar(lookback=5)
+def decide(frame: pl.DataFrame) -> float:
+    """Always long."""
+    return 1.0
+'''
+
+
+def test_strategy_classes_ship_eleven_on_h4_each_with_its_source() -> None:
     classes = strategy_classes()
     assert set(classes) >= SHIPPED
+    assert all(classes[name].source for name in SHIPPED)
     assert list(classes) == strategy_names()
     assert {classes[name].timeframe for name in SHIPPED} == {Timeframe.H4}
     assert all((cls.__doc__ or "").strip() for cls in classes.values())
@@ -56,6 +72,16 @@ def test_strategy_classes_new_file_is_found_by_its_name(
     strategy = build_strategy("momentum", {"length": 5, "leverage": 2}, house)
     assert (strategy.name, strategy.warm_up) == ("momentum", 5)
     assert strategy.parameters == {"stop_loss": None, "take_profit": None, "leverage": 2.0, "length": 5}
+
+
+def test_strategy_classes_function_in_a_file_has_the_file_s_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = package(tmp_path, monkeypatch, {"always_long": FUNCTION})
+    assert build_strategy("always_long", package=house).name == "always_long"
+    (tmp_path / house.__name__ / "deeper").mkdir()
+    (tmp_path / house.__name__ / "deeper" / "__init__.py").touch()
+    assert strategy_names(house) == ["always_long"], "a folder is no strategy"
 
 
 @pytest.mark.parametrize(
@@ -82,7 +108,11 @@ def test_strategy_classes_broken_file_is_refused(
 @pytest.mark.parametrize(
     ("name", "parameters", "message"),
     [
-        ("ema_crossing", {}, "no strategy 'ema_crossing'. There are: buy_and_hold, donchian_breakout"),
+        (
+            "ema_crossing",
+            {},
+            "no strategy 'ema_crossing'. There are: bitcoin_spread, buy_and_hold, donchian_breakout",
+        ),
         (
             "ema_cross",
             {"fats": 3},
