@@ -1,174 +1,248 @@
 """A slow simulator of one account, written from the text of docs/assumptions.md and from nothing else.
 
-It knows no arrays, jumps nothing and shares no code with the kernel. Rule numbers are those of the text.
+It knows no arrays, jumps nothing and shares no code with the kernel. Rule numbers are those of the text. What
+an entry is made of is in ``reference_entry``, the formulas of rules 9, 22 and 23 in ``reference_margin``, how
+frames become candles in ``reference_market``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import inf
 
-from crypto_bt.backtest import Rules
+from crypto_bt.backtest.contracts import Contract
+from crypto_bt.backtest.rules import Rules
+from crypto_bt_tests.backtest.reference_entry import Refused, attach, fill_price, quantity_and_fill
+from crypto_bt_tests.backtest.reference_margin import down, liquidation_price, maintenance, nearest
+from crypto_bt_tests.backtest.reference_parts import Candle, Position, Settlement, Trade, Wish
 
-
-@dataclass
-class Candle:
-    open_time: datetime
-    open: float
-    high: float
-    low: float
-    close: float
-    target: int = 0
-    #: (time, mark price, rate) of the settlements in this candle
-    settlements: list[tuple[datetime, float, float]] = field(default_factory=list)
-
-
-@dataclass
-class Position:
-    side: int
-    quantity: float
-    fill: float
-    market_price: float
-    opened: datetime
-    equity_before: float
-    commission: float
-    funding: float = 0.0
-
-
-@dataclass
-class Trade:
-    side: int
-    entry_time: datetime
-    exit_time: datetime
-    entry_price: float
-    exit_price: float
-    quantity: float
-    gross_pnl: float
-    commission: float
-    slippage: float
-    funding: float
-    net_pnl: float
-    net_return: float
-    exit_reason: str
+#: Cash below this share of the account's first capital is rounding, with which nothing is entered (rule 24).
+NOTHING = 1e-9
 
 
 class Account:
-    def __init__(self, rules: Rules, capital: float, length: timedelta) -> None:
-        self.rules, self.balance, self.length = rules, capital, length
+    def __init__(self, rules: Rules, contract: Contract, capital: float, length: timedelta) -> None:
+        self.rules, self.contract, self.length = rules, contract, length
+        self.capital = self.cash = capital
         self.position: Position | None = None
+        self.blocked = 0
         self.trades: list[Trade] = []
         self.equity: list[float] = []
-        self.bars_held = 0
+        self.bars_held = self.refused = self.decided_finer = self.decided_by_stop = 0
 
     def run(self, candles: Sequence[Candle]) -> None:
-        order: int | None = None
-        barred = 0
+        order: Wish | None = None
         for number, candle in enumerate(candles):
             before = candles[number - 1] if number else None
-            if before is None or before.open_time + self.length != candle.open_time:  # 21
-                order, barred = None, 0
-            if self.position or self.balance > 0:
-                self.pay([s for s in candle.settlements if s[0] == candle.open_time])  # 17
-                if self.position and self.equity_at(candle.open) <= 0:  # 15
-                    self.liquidate(candle.open_time)
-                if order is not None:
-                    self.follow(order, candle)
-                if self.position:
-                    self.bars_held += 1
-                self.pay([s for s in candle.settlements if s[0] != candle.open_time])
-                side = self.position.side if self.position else 0
-                if self.position and self.exits(candle):
-                    barred = side  # 14
+            if before is None or before.open_time + self.length != candle.open_time:  # 30
+                order, self.blocked = None, 0
+            self.bar(number, candle, order)
             after = candles[number + 1] if number + 1 < len(candles) else None
-            if self.position and after and after.open_time != candle.open_time + self.length:  # 21
-                self.sell(candle.close, candle.open_time + self.length, "gap")
+            if self.position and after and after.open_time != candle.open_time + self.length:  # 30
+                self.leave(candle, candle.close, "gap", candle.open_time + self.length)
             self.equity.append(self.equity_at(candle.close))
-            if candle.target != barred:
-                barred = 0
-            order = 0 if barred and candle.target == barred else candle.target
-        if self.position:  # 22
-            last = candles[-1]
-            self.book("open", last.close, last.close, 0.0, last.open_time + self.length)
+            order = candle.wish
+        if self.position:  # 31
+            p, last = self.position, candles[-1]
+            p.part_with(p.held, last.close, last.close, p.gain(last.close), 0.0)
+            self.book("open", last.open_time + self.length)
 
-    def equity_at(self, price: float) -> float:
+    def equity_at(self, price: float) -> float:  # 11
         p = self.position
-        return self.balance + (p.side * p.quantity * (price - p.fill) if p else 0.0)
+        return self.cash + (p.margin + p.gain(price) if p else 0.0)
 
-    def pay(self, settlements: Sequence[tuple[datetime, float, float]]) -> None:
+    def bar(self, number: int, candle: Candle, order: Wish | None) -> None:  # 21
         if self.position:
-            amount = (
-                sum(mark * rate for _, mark, rate in settlements)
-                * self.position.quantity
-                * self.position.side
-            )
-            self.balance -= amount
-            self.position.funding += amount
+            self.pay([s for s in candle.settlements if s.time == candle.open_time])
+            self.liquidate_where_it_sinks(candle)
+        if order is not None:
+            self.obey(number, candle, order)
+        if self.position:
+            self.bars_held += 1
+            self.liquidate_where_it_sinks(candle)
+            self.limits_at(candle.open, candle.open_time)
+            if self.position and self.position.falls_to(self.position.levels.stop, candle.open):
+                self.leave(candle, candle.open, "stop", candle.open_time)
+        if self.position:
+            self.pay([s for s in candle.settlements if s.time != candle.open_time])
+            self.inside(candle)
+        if self.position:
+            self.move_stop(candle)
 
-    def follow(self, order: int, candle: Candle) -> None:
-        if self.position and self.position.side != order:  # 5
-            self.sell(candle.open, candle.open_time, "signal")
-        if not self.position and order and self.balance > 0:
-            fill = candle.open * (1 + order * self.rules.costs.slippage)  # 6
-            quantity = self.rules.leverage * self.balance / fill  # 10
-            fee = quantity * fill * self.rules.costs.commission
-            self.position = Position(order, quantity, fill, candle.open, candle.open_time, self.balance, fee)
-            self.balance -= fee
+    def obey(self, number: int, candle: Candle, order: Wish) -> None:
+        """The orders of rule 5 and the time stop of rule 19, under the block of rule 20."""
+        if self.position and self.position.side != order.side:
+            self.leave(candle, candle.open, "signal", candle.open_time)
+        elif (
+            self.position
+            and self.rules.exits.time_stop is not None
+            and number == self.position.bar + self.rules.exits.time_stop
+        ):
+            self.leave(candle, candle.open, "time", candle.open_time)
+        if order.side != self.blocked:
+            self.blocked = 0
+        able = self.cash > NOTHING * self.capital  # 24
+        if self.position is None and order.side and not self.blocked and able:
+            self.enter(number, candle, order)
 
-    def exits(self, candle: Candle) -> bool:
-        """Rule 13, in its order; whether the position was left."""
-        p = self.position
-        assert p is not None
-        stop = p.fill * (1 - p.side * self.rules.stop_loss) if self.rules.stop_loss else None
-        target = p.fill * (1 + p.side * self.rules.take_profit) if self.rules.take_profit else None
-        adverse, favourable = (candle.low, candle.high) if p.side == 1 else (candle.high, candle.low)
-
-        def beyond(price: float, level: float) -> bool:
-            """``price`` is at or past ``level`` against the position."""
-            return price <= level if p.side == 1 else price >= level
-
-        end = candle.open_time + self.length
-        if self.equity_at(candle.open) <= 0:
-            self.liquidate(candle.open_time)
-        elif target is not None and (candle.open == target or not beyond(candle.open, target)):
-            self.sell(candle.open, candle.open_time, "target")
-        elif stop is not None and beyond(candle.open, stop):
-            self.sell(candle.open, candle.open_time, "stop")
-        elif stop is not None and beyond(adverse, stop) and self.equity_at(stop) > 0:
-            self.sell(stop, end, "stop")
-        elif self.equity_at(adverse) <= 0:
-            self.liquidate(end)
-        elif target is not None and (favourable == target or not beyond(favourable, target)):
-            self.sell(target, end, "target")
-        return self.position is None
-
-    def sell(self, price: float, time: datetime, reason: str) -> None:
-        p = self.position
-        assert p is not None
-        fill = price if reason == "target" else price * (1 - p.side * self.rules.costs.slippage)
-        fee = p.quantity * fill * self.rules.costs.commission
-        if self.equity_at(fill) - fee <= 0:
-            self.liquidate(time)
+    def enter(self, number: int, candle: Candle, order: Wish) -> None:
+        side, sizing = order.side, self.rules.sizing
+        try:
+            quantity, fill = quantity_and_fill(self.rules, self.contract, order, candle, self.cash)
+            levels = attach(self.rules, self.contract, order, fill)
+        except Refused:  # 9
+            self.refused, self.blocked = self.refused + 1, side
             return
-        self.balance += p.side * p.quantity * (fill - p.fill) - fee
-        self.book(reason, price, fill, fee, time)
-        self.position = None
+        if not 0.0 < self.share_of(quantity) < quantity:
+            levels.scale_out = side * inf
+        margin = quantity * fill / (sizing.leverage or max(1.0, sizing.exposure))  # 13
+        fee = quantity * fill * self.rules.costs.taker_bps / 10_000
+        self.position = Position(
+            side=side, bar=number, opened=candle.open_time, fill=fill, market=candle.open, quantity=quantity,
+            held=quantity, margin=margin, levels=levels, equity_before=self.cash, commission=fee,
+            slippage=quantity * abs(fill - candle.open),
+        )  # fmt: skip
+        self.cash = max(0.0, self.cash - margin - fee)
 
-    def liquidate(self, time: datetime) -> None:
+    def pay(self, settlements: Sequence[Settlement]) -> None:  # 25, 26
         p = self.position
         assert p is not None
-        price = p.fill - p.side * self.balance / p.quantity
-        self.book("liquidation", price, price, 0.0, time)
-        self.balance, self.position = 0.0, None
+        for settlement in settlements:
+            amount = p.side * p.held * settlement.mark * settlement.rate
+            p.margin -= amount
+            p.funding += amount
 
-    def book(self, reason: str, market_price: float, fill: float, fee: float, time: datetime) -> None:
+    def liquidate_where_it_sinks(self, candle: Candle) -> None:  # 22 at the open
         p = self.position
         assert p is not None
-        gross = p.side * p.quantity * (market_price - p.market_price)
-        slippage = p.quantity * (abs(p.fill - p.market_price) + abs(fill - market_price))
-        commission = p.commission + fee
-        net = gross - commission - slippage - p.funding
+        if p.margin + p.gain(candle.open) <= maintenance(self.contract.tiers, p.held * candle.open):
+            self.liquidate(candle.open, candle.open_time)
+
+    def limits_at(self, price: float, time: datetime) -> None:
+        """An open at or beyond the take-profit or the scale-out: filled at this better price."""
+        p = self.position
+        if p and p.rises_to(p.levels.target, price):
+            self.leave_at_limit(price, p.held, time)
+        elif p and p.rises_to(p.levels.scale_out, price):
+            self.scale_out(price, time)
+
+    def inside(self, candle: Candle) -> None:
+        """The last two points of rule 21, on finer candles where stop and limit lie in one bar."""
+        p = self.position
+        assert p is not None
+        best = candle.extreme(p.side)
+        both = p.falls_to(p.levels.stop, candle.extreme(-p.side)) and (
+            p.rises_to(p.levels.target, best) or p.rises_to(p.levels.scale_out, best)
+        )
+        steps = candle.finer if both and candle.finer else [candle]
+        if both and candle.finer:
+            self.decided_finer += 1
+        elif both:
+            self.decided_by_stop += 1
+        for step in steps:
+            self.limits_at(step.open, candle.open_time + self.length)
+            if self.position:
+                self.adverse(step, candle)
+            if self.position:
+                self.favourable(step, candle)
+            if self.position is None:
+                return
+
+    def adverse(self, step: Candle, candle: Candle) -> None:
+        """Stop or liquidation, whichever a price that moves against the position meets first."""
+        p = self.position
+        assert p is not None
+        end = candle.open_time + self.length
+        stop = p.levels.stop
+        sunk = liquidation_price(self.contract.tiers, p.margin, p.side, p.held, p.fill)
+        stopped = p.falls_to(stop, step.extreme(-p.side))
+        if p.falls_to(sunk, step.mark_extreme(-p.side)) and not (stopped and p.side * stop > p.side * sunk):
+            self.liquidate(step.open if p.falls_to(sunk, step.open) else sunk, end)
+        elif stopped:
+            self.leave(candle, step.open if p.falls_to(stop, step.open) else stop, "stop", end)
+
+    def favourable(self, step: Candle, candle: Candle) -> None:
+        """Scale-out and take-profit at their levels, the nearer one first."""
+        p = self.position
+        assert p is not None
+        end, best = candle.open_time + self.length, step.extreme(p.side)
+        target, share = p.levels.target, p.levels.scale_out
+        if p.rises_to(share, best) and p.side * share <= p.side * target:
+            self.scale_out(share, end)
+        if self.position and p.rises_to(target, best):
+            self.leave_at_limit(target, p.held, end)
+
+    def move_stop(self, candle: Candle) -> None:
+        """Trailing stop and break-even for the next bar (rules 17 and 18)."""
+        p = self.position
+        assert p is not None
+        levels, tick = p.levels, self.contract.tick
+        now = candle.extreme(p.side)
+        p.best = p.best if p.side * p.best >= p.side * now else now
+        stops = [levels.stop]
+        if p.rises_to(levels.trail_from, p.best):
+            away = levels.trail_percent * p.best + levels.trail_amount
+            stops.append(nearest(p.best - p.side * away, tick))
+        if p.rises_to(levels.break_even_from, p.best):
+            stops.append(levels.break_even)
+        levels.stop = max(stops, key=lambda level: p.side * level)
+
+    def scale_out(self, price: float, time: datetime) -> None:  # 19
+        p = self.position
+        assert p is not None
+        p.levels.scale_out = p.side * inf
+        self.leave_at_limit(price, self.share_of(p.held), time)
+
+    def share_of(self, quantity: float) -> float:
+        return down(quantity * self.rules.exits.scale_out_share, self.contract.lot)
+
+    def leave(self, candle: Candle, price: float, reason: str, time: datetime) -> None:
+        """By a market order or a stop."""
+        p = self.position
+        assert p is not None
+        fill = fill_price(self.rules, self.contract, candle, price, -p.side, p.held)
+        self.part_with(p.held, fill, price, self.rules.costs.taker_bps, reason, time)
+
+    def leave_at_limit(self, price: float, quantity: float, time: datetime) -> None:
+        self.part_with(quantity, price, price, self.rules.costs.maker_bps, "target", time)
+
+    def part_with(
+        self, quantity: float, fill: float, market: float, bps: float, reason: str, time: datetime
+    ) -> None:  # 14
+        p = self.position
+        assert p is not None
+        margin = p.margin * quantity / p.held
+        gain = p.gain(fill, quantity)
+        fee = quantity * fill * bps / 10_000
+        if margin + gain - fee <= 0.0:
+            self.liquidate(market, time)
+            return
+        whole = quantity == p.held
+        self.cash += margin + gain - fee
+        p.margin -= margin
+        p.part_with(quantity, fill, market, gain, fee)
+        if whole:
+            self.blocked = 0 if reason == "signal" else p.side  # 20
+            self.book(reason, time)
+
+    def liquidate(self, price: float, time: datetime) -> None:  # 22, 35
+        p = self.position
+        assert p is not None
+        left = p.margin + p.gain(price)
+        fee = min(self.contract.liquidation_fee * p.held * price, max(0.0, left))
+        self.cash += max(0.0, left - fee)
+        p.part_with(p.held, price, price, max(p.gain(price), -p.margin), fee)
+        self.blocked = p.side
+        self.book("liquidation", time)
+
+    def book(self, reason: str, time: datetime) -> None:  # 35
+        p = self.position
+        assert p is not None
+        net = p.moved - p.commission - p.funding
         self.trades.append(
             Trade(
-                p.side, p.opened, time, p.fill, fill, p.quantity, gross, commission, slippage, p.funding, net,
-                net / p.equity_before, reason,
+                p.side, p.opened, time, p.fill, p.proceeds / p.quantity, p.quantity, p.moved + p.slippage,
+                p.commission, p.slippage, p.funding, net, net / p.equity_before, reason,
             )
         )  # fmt: skip
+        if reason != "open":
+            self.position = None
