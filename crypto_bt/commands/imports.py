@@ -24,7 +24,7 @@ def import_(
     timeframe: Annotated[str | None, typer.Option(help="Likewise, for candles: 1h means candles_1h.")] = None,
     symbol: Annotated[str | None, typer.Option(help="Whose rows they are, likewise.")] = None,
     source: Annotated[
-        str | None, typer.Option(help="Whose data it is; default binanceusdm, the exchange's own.")
+        str | None, typer.Option(help="Whose data it is, where files do not say; default binanceusdm.")
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Write values that differ from stored ones, as revisions.")

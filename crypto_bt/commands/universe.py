@@ -109,11 +109,17 @@ def remove(symbols: Named, home: HomeOption = None, as_json: JsonOption = False)
 
     Example: crypto-bt universe remove KASUSDT
     """
+    from crypto_bt.defs.regime_asset import BENCHMARK
     from crypto_bt.defs.resources import Desk
 
     settings = open_home(home)
     out = Output(as_json=as_json)
     asked = _parsed(symbols)
+    if BENCHMARK in asked:
+        raise UsageError(
+            f"{BENCHMARK} cannot be removed: market_regime is measured on it for all symbols.",
+            "Remove others.",
+        )
     followed = _change_list(settings, remove=asked)
     kept = {row["symbol"]: row["rows"] for row in followed_symbols(Desk.open(settings))}
     for symbol in asked:
@@ -189,7 +195,7 @@ def _did_you_mean(unknown: Sequence[str], known: Sequence[str]) -> str:
     for symbol in unknown:
         base = symbol.removesuffix("USDT")
         found += [name for name in sorted(known, key=len) if len(base) > 1 and base in name][:3]
-        found += difflib.get_close_matches(symbol, known, n=2, cutoff=0.7)
+        found += difflib.get_close_matches(symbol, known, n=2, cutoff=0.8)
     close = list(dict.fromkeys(found))[:5]
     return f"Did you mean {', '.join(close)}?" if close else "Names are such as BTCUSDT."
 

@@ -48,13 +48,17 @@ _MICROSECONDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class FileRows:
-    """Rows of a file, good and refused ones, and how many candles were ``left_out`` as perhaps still open."""
+    """Rows of a file, good and refused ones, and how many candles were ``left_out`` as perhaps still open.
+
+    ``source``: whose data it is, where the file says so itself.
+    """
 
     dataset: str
     frame: pl.DataFrame
     quarantine: pl.DataFrame
     left_out: int = 0
     remark: str = ""
+    source: str | None = None
 
 
 def read_csv(text: str, about: Archived, now: datetime, *, name: str, proven: bool = False) -> FileRows:

@@ -22,6 +22,8 @@ from crypto_bt.core.raw_rows import Validated
 from crypto_bt.core.series import PLAUSIBLE, validate_series
 
 Validator = Callable[..., Validated]
+#: The label in an exported file that says whose data it holds.
+SOURCE_LABEL: Final = "crypto_bt.source"
 #: How fetched rows of a dataset are validated; the other datasets are made here, not fetched.
 VALIDATORS: Final[Mapping[str, Validator]] = {
     **dict.fromkeys(CANDLE_DATASETS, validate_candles),

@@ -6,8 +6,8 @@ import dagster as dg
 
 from crypto_bt.runtime.processes import is_alive, process_mark
 
-#: The process of a run, and, once it has begun, the run's id.
-PROCESS_TAG: Final = "crypto_bt/process"
+#: The process of a run, and, once it has begun, the run's id. The web UI hides what begins so.
+PROCESS_TAG: Final = ".dagster/crypto_bt_process"
 UNFINISHED: Final = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,

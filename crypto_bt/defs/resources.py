@@ -24,7 +24,7 @@ from crypto_bt.store import ResultsStore, SnapshotStore
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 SNAPSHOT_TAG = "crypto_bt/snapshot"
 #: A run that is executed again inherits tags: only those it resolved itself count.
-RESOLVED_BY_TAG = "crypto_bt/snapshot_resolved_by"
+RESOLVED_BY_TAG = ".dagster/crypto_bt_snapshot_resolved_by"
 
 
 @dataclass(frozen=True)

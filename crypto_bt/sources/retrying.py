@@ -1,5 +1,6 @@
 """Asking again after a failure that may pass: five tries, with growing waits."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
@@ -14,6 +15,7 @@ WAITS: Final = (5.0, 15.0, 45.0, 45.0)
 #: A wait is lengthened by up to this fraction, lest all clients come back at once.
 JITTER: Final = 0.1
 Answer = TypeVar("Answer")
+_LOG: Final = logging.getLogger(__name__)
 
 
 def wait_before_retry(attempt: int, retry_after: float | None, chance: float) -> float:
@@ -31,7 +33,7 @@ async def with_retries(
 ) -> Answer:
     """The first good answer of ``ask``; SourceUnavailable, naming ``what``, after five Transient failures.
 
-    ``on_retry`` is told each wait in seconds. All other errors pass at once.
+    ``on_retry`` is told each wait in seconds, and so is the log. All other errors pass at once.
     """
 
     def failure(state: RetryCallState) -> Transient | None:
@@ -42,12 +44,18 @@ async def with_retries(
         error = failure(state)
         return wait_before_retry(state.attempt_number, error.retry_after if error else None, chance())
 
+    def told(state: RetryCallState) -> None:
+        error, seconds = failure(state), state.upcoming_sleep
+        why = error.what if error else "failed"
+        _LOG.warning("%s: %s; try %d of %d in %.0f s.", what, why, state.attempt_number + 1, TRIES, seconds)
+        on_retry(seconds)
+
     retrying = AsyncRetrying(
         sleep=sleep,
         stop=stop_after_attempt(TRIES),
         wait=wait,
         retry=retry_if_exception_type(Transient),
-        before_sleep=lambda state: on_retry(state.upcoming_sleep),
+        before_sleep=told,
         reraise=True,
     )
     try:
@@ -55,5 +63,5 @@ async def with_retries(
     except Transient as error:
         raise SourceUnavailable(
             f"{what}: {error.what}; tried {TRIES} times.",
-            "See the exchange's status and this machine's network, then run the update again.",
+            "See the exchange's status and this machine's network, then try again.",
         ) from None

@@ -281,7 +281,7 @@ def unnamed_parquet(folder: Path) -> Path:
     ("make", "says"),
     [
         (lambda folder: folder / "nowhere.csv", "There is no file"),
-        (lambda folder: folder, "There is no file"),
+        (lambda folder: folder, "is a folder"),
         (lfs, "is a Git LFS pointer"),
         (encrypted, "cannot be unzipped"),
         (damaged_zip, "damaged zip"),
@@ -351,13 +351,22 @@ def test_export_then_import_into_an_empty_store_gives_the_same_digest(home: Path
     files = export(SnapshotStore(tmp_path / "original" / "store"), tmp_path / "out")
     assert len(files) == len(GOOD)
 
-    done = run(home, *files, "--source", "simulated:seed=7")
+    done = run(home, *files)
 
     current = store_of(home).current()
     assert original is not None
     assert current is not None
     assert current.digest == original.digest
     assert (done["refused"], current.source) == (0, original.source)
+
+
+def test_import_never_calls_exported_data_that_of_another_source(home: Path, tmp_path: Path) -> None:
+    filled_store(tmp_path / "original")
+    files = export(SnapshotStore(tmp_path / "original" / "store"), tmp_path / "out")
+    archived = write_csv(tmp_path / f"{NAME}.csv", month())
+
+    assert "'simulated:seed=7', not of 'binanceusdm'" in refused(home, *files, "--source", "binanceusdm")
+    assert "'simulated:seed=7', not of 'binanceusdm'" in refused(home, archived, *files)
 
 
 def test_import_any_flipped_byte_of_an_export_is_refused_or_harmless(home: Path, tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_universe_add_whose_backfill_fails_says_that_it_is_followed_and_how_to_g
         (("add", ","), "No symbol is named"),
         (("remove", "ETHUSDT"), "Not followed: ETHUSDT"),
         (("remove", "BTCUSD"), "Did you mean BTCUSDT"),
-        (("remove", "BTCUSDT", "XRPUSDT"), "at least one symbol"),
+        (("remove", "XRPUSDT", "BTCUSDT"), "market_regime is measured on it"),
     ],
 )
 def test_universe_impossible_change_is_refused_and_the_list_stays(
@@ -144,6 +144,11 @@ def test_universe_add_at_another_exchange_than_the_stores_is_refused(tmp_path: P
             said = home.refused("universe", "add", "ETHUSDT")
         assert "holds data of simulated:seed=7, and simulated:seed=8 answers" in said
         assert load_settings(tmp_path).SYMBOLS == ("BTCUSDT",)
+
+
+def test_universe_last_symbol_is_not_removed(tmp_path: Path) -> None:
+    with served_home(tmp_path, ["ETHUSDT"], NOW) as home:
+        assert "at least one symbol" in home.refused("universe", "remove", "ETHUSDT")
 
 
 def test_universe_remove_keeps_the_history_and_add_brings_it_back(tmp_path: Path) -> None:
