@@ -1,6 +1,5 @@
 """Asking again after a failure that may pass: five tries, with growing waits."""
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
@@ -15,7 +14,6 @@ WAITS: Final = (5.0, 15.0, 45.0, 45.0)
 #: A wait is lengthened by up to this fraction, lest all clients come back at once.
 JITTER: Final = 0.1
 Answer = TypeVar("Answer")
-_LOG: Final = logging.getLogger(__name__)
 
 
 def wait_before_retry(attempt: int, retry_after: float | None, chance: float) -> float:
@@ -29,11 +27,11 @@ async def with_retries(
     what: str,
     sleep: Sleep,
     chance: Callable[[], float],
-    on_retry: Callable[[float], None],
+    on_retry: Callable[[float, str], None],
 ) -> Answer:
     """The first good answer of ``ask``; SourceUnavailable, naming ``what``, after five Transient failures.
 
-    ``on_retry`` is told each wait in seconds, and so is the log. All other errors pass at once.
+    ``on_retry`` is told each wait: its seconds, and a sentence. All other errors pass at once.
     """
 
     def failure(state: RetryCallState) -> Transient | None:
@@ -47,8 +45,7 @@ async def with_retries(
     def told(state: RetryCallState) -> None:
         error, seconds = failure(state), state.upcoming_sleep
         why = error.what if error else "failed"
-        _LOG.warning("%s: %s; try %d of %d in %.0f s.", what, why, state.attempt_number + 1, TRIES, seconds)
-        on_retry(seconds)
+        on_retry(seconds, f"{what}: {why}; try {state.attempt_number + 1} of {TRIES} in {seconds:.0f} s.")
 
     retrying = AsyncRetrying(
         sleep=sleep,
