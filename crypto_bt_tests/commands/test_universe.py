@@ -146,6 +146,23 @@ def test_universe_add_at_another_exchange_than_the_stores_is_refused(tmp_path: P
         assert load_settings(tmp_path).SYMBOLS == ("BTCUSDT",)
 
 
+def test_universe_turnover_counts_each_day_once_however_often_it_was_fetched(tmp_path: Path) -> None:
+    with served_home(tmp_path, ["BTCUSDT"], NOW) as home:
+        for _ in range(2):
+            home.fill(TODAY - 31 * DAY, TODAY + DAY, CANDLES)
+        [bitcoin] = home.call_json("universe", "list")["symbols"]
+        daily = home.desk.store.read("candles_1d", start=TODAY - 30 * DAY)
+        assert bitcoin["quote_volume_30d"] == pytest.approx(daily["quote_volume"].sum())
+
+
+def test_update_after_a_delisting_has_the_symbols_last_hours(tmp_path: Path) -> None:
+    ended = {"XRPUSDT": TODAY - 12 * timedelta(hours=1)}
+    with served_home(tmp_path, ["BTCUSDT", "XRPUSDT"], NOW, delisted=ended) as home:
+        home.fill(TODAY - DAY, TODAY, ["candles_1h"])
+        times = home.desk.store.read("candles_1h", symbols=["XRPUSDT"])["open_time"].to_list()
+        assert times == [TODAY - DAY + timedelta(hours=hour) for hour in range(12)]
+
+
 def test_universe_last_symbol_is_not_removed(tmp_path: Path) -> None:
     with served_home(tmp_path, ["ETHUSDT"], NOW) as home:
         assert "at least one symbol" in home.refused("universe", "remove", "ETHUSDT")
