@@ -159,12 +159,8 @@ class Ledger:
         entries = [(line, parse(line)) for line in lines if len(line) <= _LONGEST_LINE]
         alive = b"".join(line for line, entry in entries if entry is not None and entry.alive(wall))
         fresh = self._path.with_name(f"{self._path.name}.new")
-        written = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(written, alive)
-        finally:
-            os.close(written)
-        fresh.replace(self._path)
+        if _written(fresh, alive):
+            fresh.replace(self._path)
 
     def _fail(self, error: Exception) -> None:
         """Leave the file alone for a while; the first time say why."""
@@ -179,3 +175,18 @@ class Ledger:
                 self._path,
                 error,
             )
+
+
+def _written(path: Path, text: bytes) -> bool:
+    """Write a new file; false, and no file, where not all of it fits on the disk."""
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            whole = os.write(file, text) == len(text)
+        finally:
+            os.close(file)
+    except OSError:
+        whole = False
+    if not whole:
+        path.unlink(missing_ok=True)
+    return whole

@@ -8,6 +8,8 @@ RESERVED: Final = "reserved"
 ANSWERED: Final = "answered"
 PAUSED: Final = "paused"
 WAITING: Final = "waiting"
+#: No request costs more, of any limit: a line that says so is damaged.
+MOST_COST: Final = 1_000.0
 #: Seconds after which no line matters any more: the longest span of a limit, a timeout, and a margin.
 KEPT_SECONDS: Final = 420.0
 
@@ -51,4 +53,5 @@ def parse(line: bytes) -> Entry | None:
         return None
     numbers = (entry.wall, entry.figure, entry.grace)
     sane = all(math.isfinite(number) and -1 <= number < 1e12 for number in numbers)
+    sane = sane and (what != RESERVED or entry.figure <= MOST_COST)
     return entry if sane and what in (RESERVED, ANSWERED, PAUSED, WAITING) else None

@@ -7,6 +7,7 @@ import random
 import signal
 import statistics
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -192,6 +193,35 @@ def test_end_writes_later_what_could_not_be_written_at_first(tmp_path, wall, mon
     turn(ledger, entry(2, wall))
 
     assert turn(Ledger(path, wall)) == [entry(1, wall), entry(2, wall)]
+
+
+def test_end_compaction_that_does_not_fit_on_the_disk_loses_nothing(tmp_path, wall, monkeypatch):
+    monkeypatch.setattr("crypto_bt.sources.ledger._LARGE", 100)
+    path = tmp_path / "ledger"
+    one, late = Ledger(path, wall), Ledger(path, wall)
+    turn(one, entry(1, wall), entry(2, wall))
+    wall.seconds += 3 * KEPT_SECONDS
+    kept, write, short = [entry(3, wall), entry(4, wall)], os.write, []
+
+    def write_a_part(file, text):
+        if str(Path(f"/proc/self/fd/{file}").readlink()).endswith(".new"):
+            short.append(text)
+            return write(file, text[:10])
+        return write(file, text)
+
+    monkeypatch.setattr(os, "write", write_a_part)
+    turn(one, *kept)
+    turn(one)
+
+    assert short
+    assert turn(late) == kept
+    assert [found.name for found in tmp_path.iterdir()] == ["ledger"]
+
+
+def test_parse_a_cost_that_no_request_has_is_damage(wall):
+    assert parse(entry(1, wall, figure=1000).line()) == entry(1, wall, figure=1000)
+    assert parse(entry(1, wall, figure=999999999999).line()) is None
+    assert parse(entry(1, wall, what=PAUSED, figure=5000).line()) is not None
 
 
 def hold(path, held):
