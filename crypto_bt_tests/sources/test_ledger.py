@@ -56,7 +56,7 @@ def turn(ledger, *entries):
         id=st.from_regex(r"[0-9a-f]{10}\.[0-9]{1,6}", fullmatch=True),
         wall=st.integers(0, 2**50).map(lambda value: value / 2**14),
         kind=st.sampled_from(["weight", "funding", "positioning"]),
-        figure=st.integers(-1, 9999).map(float),
+        figure=st.integers(-1, 1000).map(float),
         grace=st.integers(0, 100).map(float),
     )
 )
