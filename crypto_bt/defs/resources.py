@@ -10,6 +10,7 @@ import dagster as dg
 from crypto_bt.alerts import AlertLog, AlertSink
 from crypto_bt.defs.asking import Progress
 from crypto_bt.runtime.home import Home
+from crypto_bt.runtime.uptime import since_boot
 from crypto_bt.settings import Settings
 from crypto_bt.sources import (
     BinanceUsdm,
@@ -60,6 +61,7 @@ class Desk:
             weight_share=1.0 if self.on_loopback else share,
             ledger=self.home.requests,
             check_skew=settings.FIXED_NOW is None,
+            uptime=since_boot,
         )
 
     def series_sources(self) -> tuple[SeriesSource, ...]:

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from crypto_bt.core.errors import SourceRefused
 from crypto_bt.sources.answers import AddressRefused, TooMany, Transient, used_weight
-from crypto_bt.sources.books import FUNDING, POSITIONING, Books, Reservation
+from crypto_bt.sources.books import FUNDING, POSITIONING, Books, Reservation, Uptime
 from crypto_bt.sources.budget import RollingBudget, Sleep
 from crypto_bt.sources.client import RawClient
 from crypto_bt.sources.exchange_info import DEFAULT_LIMIT
@@ -36,7 +36,8 @@ class Session:
     """Asks within the budget, asks again what failed, and counts what was used.
 
     ``ledger`` is the file through which all sessions on a home keep one budget, None for a session alone.
-    ``clock`` gives monotonic seconds, ``wall`` seconds since 1970, ``chance`` draws from [0, 1). Tasks of one
+    ``clock`` gives monotonic seconds, ``wall`` seconds since 1970, ``uptime`` the machine's
+    boot and seconds since, ``chance`` draws from [0, 1). Tasks of one
     event loop may share it.
     """
 
@@ -49,11 +50,12 @@ class Session:
         ledger: Path | None = None,
         clock: Callable[[], float],
         wall: Callable[[], float],
+        uptime: Uptime | None = None,
         sleep: Sleep,
         chance: Callable[[], float],
     ) -> None:
         self.usage = Usage()
-        self._books = Books(clock, ledger=ledger, wall=wall, grace=timeout_seconds)
+        self._books = Books(clock, ledger=ledger, wall=wall, uptime=uptime, grace=timeout_seconds)
         budget = partial(RollingBudget, share=weight_share, clock=clock, sleep=sleep, books=self._books)
         self.weight = budget(DEFAULT_LIMIT, span=MINUTE, beside_others=True, watch=self._watch)
         self.funding = budget(FUNDING_CALLS, span=FUNDING_SPAN, kind=FUNDING)
