@@ -3,8 +3,8 @@
     python benchmarks/bench_day_of_requests.py
 
 60 symbols, every schedule at its ticks in order, as the daemon would start it, on a home that had its last
-update the day before. The loopback exchange counts; the market's clock is set to each tick, while our limiters
-keep to real time, so it takes some six minutes. Exits with 1 if a run failed.
+update the day before. The loopback exchange counts; the market's clock is set to each tick, while limits
+are kept in real time, so it takes some six minutes. Exits with 1 if a run failed.
 """
 
 import json

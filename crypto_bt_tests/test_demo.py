@@ -1,6 +1,7 @@
 """The main job end to end, as a user runs it: the command line as a process, over a real socket."""
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from crypto_bt.core.datasets import POSITIONING_DATASETS
 from crypto_bt.core.market import STANDARD_TIMEFRAMES
 from crypto_bt.defs.checks import candle_checks
 from crypto_bt.strategies import strategy_classes
@@ -155,11 +157,13 @@ def test_demo_on_recorded_candles_stores_exactly_what_was_recorded(tmp_path: Pat
     assert set(result["without_funding"]) == set(symbols or []) - set(funding["symbol"])
     assert result["mark_price_source"]["mark_1h"] > 0
     assert result["mark_price_source"]["candle_open"] > 0
-    # The recording lacks what the shutdown of 2025 never published, and the capitalisation of all coins.
+    # The recording lacks positions of these days, what the shutdown of 2025 never published, and the
+    # capitalisation of all coins.
     status = run_json("status", "--home", str(home), code=3)
     assert status["now"] == "2025-12-01T00:00:00Z"
     assert all(timeframe["well"] for timeframe in status["timeframes"].values())
-    assert [text.split(",")[0] for text in status["wrong"]] == [
+    assert [re.split(r"[,.]", text)[0] for text in status["wrong"]] == [
+        *(f"No row of {name} is stored" for name in POSITIONING_DATASETS),
         "macro_series: CPIAUCSL of 2025-09-01",
         "btc_dominance: total_market_cap",
     ]

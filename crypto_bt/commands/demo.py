@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from crypto_bt.commands.fetching import fetch_days
+from crypto_bt.commands.fetching import fetch_days, remarks_of
 from crypto_bt.commands.homes import DEMO_HOME, JsonOption, prepare_home
 from crypto_bt.commands.loopback import LoopbackMarket, served
 from crypto_bt.commands.night_summary import night_summary, say_night
@@ -133,6 +133,7 @@ def _own_home(root: Path, plan: DemoPlan) -> Iterator[Home]:
 
 def _run(home: Home, plan: DemoPlan, out: Output) -> dict[str, Any]:
     from crypto_bt.defs.execute import run_job
+    from crypto_bt.defs.partitions import symbol_range_tags
     from crypto_bt.defs.resources import Desk
 
     desk = Desk.open(load_settings(home.root))
@@ -140,7 +141,11 @@ def _run(home: Home, plan: DemoPlan, out: Output) -> dict[str, Any]:
     out.note(f"Fetching {span} days of {symbols} symbols: H1, H4, D1 candles, funding, mark prices;")
     out.note("open interest, account ratio and taker volume of 30 days; fear & greed and macro series ...")
     feeds = parse_datasets(None, desk.settings.candle_datasets)
-    fetch_days(out, desk, feeds, desk.settings.SYMBOLS, (plan.start, plan.end))
+    fetched = fetch_days(out, desk, feeds, desk.settings.SYMBOLS, (plan.start, plan.end))
+    for remark in remarks_of(fetched):
+        out.say(remark, style="yellow")
+    out.note("Judging every feed, symbol by symbol ...")
+    run_job("data_validation", desk, tags=symbol_range_tags(desk.settings.SYMBOLS))
     out.note(f"Checking, backtesting and reporting the night of {plan.night} ...")
     night = run_job("nightly_backtest", desk, partition=plan.night.isoformat())
     if not night.success:

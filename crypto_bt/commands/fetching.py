@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from crypto_bt.defs.execute import JobOutcome
     from crypto_bt.defs.resources import Desk
 
-#: Series and positions first: the regime, computed last, needs them.
-JOBS: Final = ("sentiment_macro_update", "data_update")
+#: What is fetched by which job. Series and positions first: the regime, computed last, needs them.
+JOBS: Final = {"sentiment_macro_update": "Positions and series", "data_update": "Candles and funding"}
 
 
 def fetch_days(
@@ -39,10 +39,11 @@ def fetch_days(
     outcomes = []
     for job in JOBS:
         chosen = [name for name in assets if job_of(name) == job]
-        span = days if archive or job != JOBS[0] else kept_days(days, desk.clock())
+        kept = not archive and job == "sentiment_macro_update"
+        span = kept_days(days, desk.clock()) if kept else days
         if not chosen or span is None:
             continue
-        with out.progress("Fetching") as report:
+        with out.progress(JOBS[job]) as report:
             outcome = run_job(
                 job,
                 replace(desk, progress=report),

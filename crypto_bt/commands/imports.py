@@ -1,6 +1,7 @@
 """``crypto-bt data import``: market data out of files."""
 
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,9 +12,11 @@ from crypto_bt.commands.output import UNWELL, Output
 from crypto_bt.core.datasets import DATASETS
 from crypto_bt.core.errors import UsageError
 from crypto_bt.core.market import Timeframe, parse_symbol
+from crypto_bt.runtime.home import SETTINGS_PATIENCE_SECONDS, with_values, write_privately
 
 if TYPE_CHECKING:
     from crypto_bt.defs.importing import ImportReport
+    from crypto_bt.defs.resources import Desk
 
 
 def import_(
@@ -24,7 +27,7 @@ def import_(
     timeframe: Annotated[str | None, typer.Option(help="Likewise, for candles: 1h means candles_1h.")] = None,
     symbol: Annotated[str | None, typer.Option(help="Whose rows they are, likewise.")] = None,
     source: Annotated[
-        str | None, typer.Option(help="Whose data it is; default binanceusdm, the exchange's own.")
+        str | None, typer.Option(help="Whose data it is, where files do not say; default binanceusdm.")
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Write values that differ from stored ones, as revisions.")
@@ -46,13 +49,37 @@ def import_(
 
     hints = Hints(_chosen(dataset, timeframe), parse_symbol(symbol) if symbol else None)
     desk = Desk.open(open_home(home))
+    began = first_day(desk)
     report = import_files(desk, files, hints=hints, source=source, overwrite=overwrite, dry_run=dry_run)
     out = Output(as_json=as_json)
     _show(out, report, desk.settings.home_option, overwrite=overwrite)
+    if began is not None and desk.settings.HISTORY_START is None and first_day(desk) != began:
+        _keep_history_start(out, desk, began)
     out.result({"home": desk.home.root, "dry_run": dry_run, "overwrite": overwrite, **asdict(report)})
     contradicted = 0 if overwrite else sum(made.differing for made in report.datasets)
     if report.refused or contradicted:
         raise typer.Exit(UNWELL)
+
+
+def first_day(desk: "Desk") -> date | None:
+    """Day of the first stored candle; None while there is none."""
+    current = desk.store.current()
+    if current is None:
+        return None
+    firsts = [item.first for name in desk.settings.candle_datasets for item in current.of(name)]
+    return min(firsts).date() if firsts else None
+
+
+def _keep_history_start(out: Output, desk: "Desk", day: date) -> None:
+    """A file of one symbol's past must not make that of all others count as missing."""
+    with desk.home.locked("settings", "crypto-bt data import", SETTINGS_PATIENCE_SECONDS):
+        text = desk.home.env_file.read_text()
+        write_privately(desk.home.env_file, with_values(text, {"HISTORY_START": f"{day:%Y-%m-%d}"}))
+    out.say(
+        f"Candles still count as missing from {day:%Y-%m-%d} on: HISTORY_START in {desk.home.env_file}. "
+        "Set it to an earlier day for backtests to begin there, and the other symbols to be filled.",
+        style="yellow",
+    )
 
 
 def _chosen(dataset: str | None, timeframe: str | None) -> str | None:

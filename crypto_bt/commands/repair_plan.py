@@ -64,7 +64,7 @@ def lacking_candles(
     beside = {
         name: desk.store.read(name, symbols=symbols, columns=two, at=at) for name, two in columns.items()
     }
-    holes = feed_holes(beside, symbols, now - GRACE)
+    holes = feed_holes(beside, onboard, now - GRACE)
     since = pl.col("dataset").replace_strict(dict(starts), default=None, return_dtype=UTC_MS)
     holes = holes.filter(pl.col("open_time") >= since) if beside else holes
     return pl.concat([found, holes]).filter(pl.col("open_time") < end)

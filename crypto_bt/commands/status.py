@@ -8,6 +8,7 @@ import typer
 
 from crypto_bt.commands.homes import HomeOption, JsonOption, open_home
 from crypto_bt.commands.output import UNWELL, Output, minute
+from crypto_bt.core.datasets import SERIES_DATASETS
 from crypto_bt.core.quality import coverage_of, data_age
 from crypto_bt.core.verdict import Verdict, not_loaded
 from crypto_bt.core.wholeness import hours
@@ -25,7 +26,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     Example: crypto-bt status --home data/demo
 
-    Exit code 0 when all is well (or nothing is loaded yet), 3 when something is not.
+    Exit code 0 when all is well, 3 when something is not, or nothing is loaded yet.
     """
     from crypto_bt.defs.resources import Desk
 
@@ -51,7 +52,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
             [
                 [
                     name,
-                    age.figures["data_age_hours"],
+                    age.figures.get("data_age_hours", "-"),
                     whole.figures["whole"],
                     whole.figures["symbols"],
                     "yes" if age.passed and whole.passed else "NO",
@@ -60,11 +61,8 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
             ],
         )
         out.table(
-            ["feed", "age (h)", "well"],
-            [
-                [name, verdict.figures.get("data_age_hours", "-"), "yes" if verdict.passed else "NO"]
-                for name, verdict in feeds.items()
-            ],
+            ["feed", "newest (UTC)", "age (h)", "limit (h)", "well"],
+            [_feed_row(name, verdict, now) for name, verdict in feeds.items()],
         )
     if not night["stale"]:
         out.say(night["text"])
@@ -76,7 +74,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
             "now": now,
             "source": current.source if current else None,
             "snapshot": current.id if current else None,
-            "well": not wrong,
+            "well": current is not None and not wrong,
             "timeframes": {
                 name: {**age.figures, **whole.figures, "well": age.passed and whole.passed}
                 for name, (age, whole) in verdicts.items()
@@ -90,8 +88,19 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
             "wrong": wrong,
         }
     )
-    if wrong:
+    if wrong or current is None:
         raise typer.Exit(UNWELL)
+
+
+def _feed_row(name: str, verdict: Verdict, now: datetime) -> list[object]:
+    """A line of the table; of several series the one that is nearest to its limit speaks for all."""
+    well = "yes" if verdict.passed else "NO"
+    if "data_age_hours" not in verdict.figures:
+        return [name, "-", "-", "-", well]
+    age, limit = (verdict.figures[key] for key in ("data_age_hours", "limit_hours"))
+    nearest = [row["symbol"] for row in verdict.table if row["judgement"] != "missing"][:1]
+    whose = f"{name} ({nearest[0]})" if name in SERIES_DATASETS and nearest != [name] else name
+    return [whose, minute(now - timedelta(hours=age)), f"{age:.1f}", f"{limit:.0f}", well]
 
 
 def _verdicts(desk: "Desk", now: datetime) -> dict[str, tuple[Verdict, Verdict]]:
@@ -102,20 +111,19 @@ def _verdicts(desk: "Desk", now: datetime) -> dict[str, tuple[Verdict, Verdict]]
         return {}
     found = {}
     for timeframe in desk.settings.TIMEFRAMES:
-        newest = max((item.last for item in current.of(timeframe.dataset)), default=None)
-        if newest is not None:
-            judgement = judge_dataset(desk, timeframe, current.id, now)
-            found[str(timeframe)] = (
-                data_age(timeframe, newest + timeframe.delta, now).at_home(desk.settings.home_option),
-                coverage_of(timeframe, judgement.symbols, now, desk.settings.COVERAGE_MINIMUM).at_home(
-                    desk.settings.home_option
-                ),
-            )
+        closes = [item.last + timeframe.delta for item in current.of(timeframe.dataset)]
+        judgement = judge_dataset(desk, timeframe, current.id, now)
+        found[str(timeframe)] = (
+            data_age(timeframe, max(closes, default=None), now).at_home(desk.settings.home_option),
+            coverage_of(timeframe, judgement.symbols, now, desk.settings.COVERAGE_MINIMUM).at_home(
+                desk.settings.home_option
+            ),
+        )
     return found
 
 
 def feed_verdicts(desk: "Desk", now: datetime) -> dict[str, Verdict]:
-    """The age of every feed that is no candle and holds anything."""
+    """The age of every feed that is no candle."""
     from crypto_bt.defs.feed_checks import AGE_CHECKS
 
     current = desk.store.current()
@@ -124,7 +132,6 @@ def feed_verdicts(desk: "Desk", now: datetime) -> dict[str, Verdict]:
     return {
         name: decide(desk, current.id, now).at_home(desk.settings.home_option)
         for name, decide in AGE_CHECKS.items()
-        if current.rows(name)
     }
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import difflib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +15,7 @@ from crypto_bt.commands.output import UNWELL, Output, minute
 from crypto_bt.core.datasets import POSITIONING_DATASETS
 from crypto_bt.core.errors import CryptoBtError, UsageError
 from crypto_bt.core.market import Timeframe, parse_symbol
-from crypto_bt.runtime.home import Home, with_values, write_privately
+from crypto_bt.runtime.home import SETTINGS_PATIENCE_SECONDS, Home, with_values, write_privately
 from crypto_bt.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from crypto_bt.core.market import Listing
     from crypto_bt.defs.resources import Desk
 
-#: Another command that changes the list is done in less.
-PATIENCE_SECONDS: Final = 10.0
 Named = Annotated[
     list[str], typer.Argument(metavar="SYMBOL...", help="Such as BTCUSDT; several with blanks.")
 ]
@@ -109,11 +107,17 @@ def remove(symbols: Named, home: HomeOption = None, as_json: JsonOption = False)
 
     Example: crypto-bt universe remove KASUSDT
     """
+    from crypto_bt.defs.regime_asset import BENCHMARK
     from crypto_bt.defs.resources import Desk
 
     settings = open_home(home)
     out = Output(as_json=as_json)
     asked = _parsed(symbols)
+    if BENCHMARK in asked:
+        raise UsageError(
+            f"{BENCHMARK} cannot be removed: market_regime is measured on it for all symbols.",
+            "Remove others.",
+        )
     followed = _change_list(settings, remove=asked)
     kept = {row["symbol"]: row["rows"] for row in followed_symbols(Desk.open(settings))}
     for symbol in asked:
@@ -134,7 +138,7 @@ def _parsed(texts: Sequence[str]) -> list[str]:
 def _change_list(settings: Settings, add: Sequence[str] = (), remove: Sequence[str] = ()) -> tuple[str, ...]:
     """Write the home's list as it is by now with ``add`` and without ``remove``; returns it."""
     home = Home(settings.CRYPTO_BT_HOME)
-    with home.locked("settings", "crypto-bt universe", PATIENCE_SECONDS):
+    with home.locked("settings", "crypto-bt universe", SETTINGS_PATIENCE_SECONDS):
         fresh = load_settings(home.root)
         _refuse_followed(add, fresh)
         unknown = [symbol for symbol in remove if symbol not in fresh.SYMBOLS]
@@ -189,7 +193,7 @@ def _did_you_mean(unknown: Sequence[str], known: Sequence[str]) -> str:
     for symbol in unknown:
         base = symbol.removesuffix("USDT")
         found += [name for name in sorted(known, key=len) if len(base) > 1 and base in name][:3]
-        found += difflib.get_close_matches(symbol, known, n=2, cutoff=0.7)
+        found += difflib.get_close_matches(symbol, known, n=2, cutoff=0.8)
     close = list(dict.fromkeys(found))[:5]
     return f"Did you mean {', '.join(close)}?" if close else "Names are such as BTCUSDT."
 

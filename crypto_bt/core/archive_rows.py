@@ -16,7 +16,7 @@ from crypto_bt.core.candles import ROW_WIDTH, validate_candles, validate_mark_pr
 from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS
 from crypto_bt.core.errors import UsageError
 from crypto_bt.core.funding import validate_funding
-from crypto_bt.core.market import SYMBOL_PATTERN
+from crypto_bt.core.market import EXCHANGE_OPENED, SYMBOL_PATTERN
 from crypto_bt.core.raw_rows import Validated
 
 #: Fields in the order of the archive; a header may name them otherwise.
@@ -48,13 +48,17 @@ _MICROSECONDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class FileRows:
-    """Rows of a file, good and refused ones, and how many candles were ``left_out`` as perhaps still open."""
+    """Rows of a file, good and refused ones, and how many candles were ``left_out`` as perhaps still open.
+
+    ``source``: whose data it is, where the file says so itself.
+    """
 
     dataset: str
     frame: pl.DataFrame
     quarantine: pl.DataFrame
     left_out: int = 0
     remark: str = ""
+    source: str | None = None
 
 
 def read_csv(text: str, about: Archived, now: datetime, *, name: str, proven: bool = False) -> FileRows:
@@ -182,7 +186,14 @@ def _validate(about: Archived, symbol: str, rows: Sequence[object], now: datetim
         validate = validate_funding
     elif about.dataset == MARK_PRICES:
         validate = validate_mark_prices
-    return validate(rows, dataset=about.dataset, symbol=symbol, start=about.start, end=about.end, now=now)
+    return validate(
+        rows,
+        dataset=about.dataset,
+        symbol=symbol,
+        start=max(about.start, EXCHANGE_OPENED),
+        end=about.end,
+        now=now,
+    )
 
 
 def _is_mark_price(frame: pl.DataFrame) -> bool:

@@ -4,7 +4,7 @@ from typing import Final
 
 import polars as pl
 
-from crypto_bt.core.candles import resample
+from crypto_bt.core.candles import PLAUSIBLE_PRICE, resample
 from crypto_bt.core.market import Timeframe
 from crypto_bt.core.verdict import ROWS_AT_MOST, Severity, Verdict, repair_command, some, table_row
 
@@ -43,7 +43,9 @@ def ohlc_sanity(timeframe: Timeframe, frame: pl.DataFrame) -> Verdict:
 def impossible(frame: pl.DataFrame) -> pl.DataFrame:
     """The candles of ``frame`` that cannot be right."""
     o, h, low, c, v = (pl.col(name) for name in ("open", "high", "low", "close", "volume"))
-    sane = (low > 0) & (low <= pl.min_horizontal(o, c)) & (h >= pl.max_horizontal(o, c)) & (v >= 0)
+    least, most = PLAUSIBLE_PRICE
+    bounded = (low >= least) & (h <= most) & (v >= 0)
+    sane = bounded & (low <= pl.min_horizontal(o, c)) & (h >= pl.max_horizontal(o, c))
     finite = pl.all_horizontal(pl.col("open", "high", "low", "close", "volume").is_finite())
     return frame.filter(~(sane & finite).fill_null(False))
 

@@ -28,6 +28,10 @@ from crypto_bt.core.schemas import REVISION_SCHEMA
 #: Fields of a REST candle row; the exchange sends twelve.
 ROW_WIDTH: Final = 12
 _CLOSE_TIME: Final = 6
+#: Quote units. The cheapest coins are traded by the thousand or the million, none beyond a billion.
+PLAUSIBLE_PRICE: Final = (1e-12, 1e9)
+#: Base or quote units in one candle: a thousand times the busiest day of the cheapest coin.
+MOST_VOLUME: Final = 1e18
 _PRICES: Final = {"open": 1, "high": 2, "low": 3, "close": 4}
 _VOLUME: Final = {"volume": 5}
 _OPTIONAL: Final = {"quote_volume": 7, "trades": 8, "taker_buy_volume": 9}
@@ -106,10 +110,12 @@ def _checks(
         ("null", pl.any_horizontal(pl.col(name).is_null() for name in required)),
         ("not finite", pl.any_horizontal(~pl.col(name).is_finite() for name in figures)),
         ("not positive", pl.any_horizontal(pl.col(name) <= 0 for name in prices)),
+        ("implausible", pl.any_horizontal(~pl.col(name).is_between(*PLAUSIBLE_PRICE) for name in prices)),
         ("inconsistent", (low > pl.min_horizontal(o, c)) | (h < pl.max_horizontal(o, c))),
     ]
     if volumes:
         checks.append(("negative volume", pl.any_horizontal(pl.col(name) < 0 for name in volumes)))
+        checks.append(("implausible", pl.any_horizontal(pl.col(name) > MOST_VOLUME for name in volumes)))
     return checks
 
 

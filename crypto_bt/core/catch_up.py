@@ -30,12 +30,15 @@ _DAY: Final = timedelta(days=1)
 class Tried:
     """One gap: missing ``since`` then, ``candles`` missing at the last look, ``made`` attempts in all.
 
-    ``before`` of these were made before the gap last shrank, and no longer count; ``last`` is the time of
-    the last one.
+    It spans the days from ``start`` to ``end`` (exclusive) of ``symbols``. ``before`` of the attempts were
+    made before the gap last shrank, and no longer count; ``last`` is the time of the last one.
     """
 
     since: datetime
     candles: int
+    start: datetime
+    end: datetime
+    symbols: tuple[str, ...]
     made: int = 0
     before: int = 0
     last: datetime | None = None
@@ -51,9 +54,21 @@ class Tried:
             return self.since + SETTLES if self.last is None else self.last
         return self.last + BACK_OFF[min(self.count, ATTEMPTS) - 1]
 
-    def seen_with(self, candles: int) -> "Tried":
-        """The same with the number that is missing now: fewer than before are progress."""
-        return replace(self, candles=candles, before=self.made if candles < self.candles else self.before)
+    @classmethod
+    def new(cls, missing: Missing, now: datetime) -> "Tried":
+        """A gap first seen at ``now``."""
+        days = missing.days
+        return cls(now, missing.candles, days.start, days.end, days.symbols)
+
+    def seen_as(self, missing: Missing) -> "Tried":
+        """The same as it is missing now: fewer candles than before are progress."""
+        before = self.made if missing.candles < self.candles else self.before
+        return replace(self, candles=missing.candles, end=missing.days.end, before=before)
+
+    def lies_in(self, missing: Missing) -> bool:
+        """Whether ``missing`` contains this gap, joined with others."""
+        days = missing.days
+        return days.start <= self.start and self.end <= days.end and {*self.symbols} <= {*days.symbols}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +78,21 @@ class Record:
     tried: Mapping[str, Tried] = field(default_factory=dict)
     standing: Mapping[str, Alert] = field(default_factory=dict)
 
+    def unsent(self, alert: Alert) -> "Record":
+        """The same after ``alert`` could not be sent: it is due again."""
+        others = {key: other for key, other in self.standing.items() if key != alert.id}
+        again = {alert.id: replace(alert, resolved=False)} if alert.resolved else {}
+        return replace(self, standing=others | again)
+
     def to_json(self) -> str:
         """As text for :meth:`from_json`."""
         tried = {
             key: [
                 item.since.isoformat(),
                 item.candles,
+                item.start.isoformat(),
+                item.end.isoformat(),
+                item.symbols,
                 item.made,
                 item.before,
                 item.last and item.last.isoformat(),
@@ -90,9 +114,19 @@ class Record:
         return cls(tried, {alert.id: alert for alert in alerts})
 
 
-def _tried(since: str, candles: int, made: int, before: int, last: str | None) -> Tried:
+def _tried(
+    since: str,
+    candles: int,
+    start: str,
+    end: str,
+    symbols: list[str],
+    made: int,
+    before: int,
+    last: str | None,
+) -> Tried:
+    began, first, after = (datetime.fromisoformat(text) for text in (since, start, end))
     moment = datetime.fromisoformat(last) if last else None
-    return Tried(datetime.fromisoformat(since), int(candles), int(made), int(before), moment)
+    return Tried(began, int(candles), first, after, tuple(symbols), int(made), int(before), moment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +186,21 @@ def decide(facts: Facts, record: Record) -> Decision:
     newest_first = sorted(facts.ranges, key=lambda item: (item.days.end, item.days.start), reverse=True)
     found = {key_of(item): item for item in newest_first}
     tried = {
-        key: record.tried[key].seen_with(item.candles)
-        if key in record.tried
-        else Tried(facts.now, item.candles)
+        key: record.tried[key].seen_as(item) if key in record.tried else Tried.new(item, facts.now)
         for key, item in found.items()
+    }
+    # A gap that others joined is not filled: it may come back.
+    hidden = {
+        key: item
+        for key, item in record.tried.items()
+        if key not in found and any(item.lies_in(missing) for missing in facts.ranges)
     }
     spent = {key for key, item in tried.items() if item.count >= ATTEMPTS and facts.now >= item.due()}
     raised = [_gave_up(found[key], key, tried[key]) for key in spent if not facts.busy]
     new = [alert for alert in raised if alert.id not in record.standing]
-    over = [alert for alert in record.standing.values() if alert.where not in map(_where, found)]
+    over = [
+        alert for alert in record.standing.values() if alert.where not in map(_where, {**found, **hidden})
+    ]
     standing = {alert.id: alert for alert in (*record.standing.values(), *new) if alert not in over}
     alerts = (*new, *(alert.as_resolved() for alert in over))
     chosen, why = _choose(facts, found, tried)
@@ -169,7 +209,7 @@ def decide(facts: Facts, record: Record) -> Decision:
         item = replace(tried[chosen], made=tried[chosen].made + 1, last=facts.now)
         tried[chosen] = item
         start = Start(found[chosen], chosen, item.made, item.since)
-    return Decision(start, why, alerts, Record(tried, standing))
+    return Decision(start, why, alerts, Record({**hidden, **tried}, standing))
 
 
 def _choose(facts: Facts, found: Mapping[str, Missing], tried: Mapping[str, Tried]) -> tuple[str | None, str]:

@@ -22,6 +22,8 @@ from crypto_bt.core.raw_rows import Validated
 from crypto_bt.core.series import PLAUSIBLE, validate_series
 
 Validator = Callable[..., Validated]
+#: The label in an exported file that says whose data it holds.
+SOURCE_LABEL: Final = "crypto_bt.source"
 #: How fetched rows of a dataset are validated; the other datasets are made here, not fetched.
 VALIDATORS: Final[Mapping[str, Validator]] = {
     **dict.fromkeys(CANDLE_DATASETS, validate_candles),
@@ -75,18 +77,45 @@ def read_exported(frame: pl.DataFrame, dataset: Dataset, now: datetime, *, name:
         newest = frame[dataset.time].max()
         if isinstance(newest, datetime) and newest > now:
             raise UsageError(f"{name} has rows of the future: {newest:%Y-%m-%d %H:%M}.", "See the clock.")
+        _check_made(frame, dataset, name)
         return FileRows(dataset.name, frame, DATASETS["quarantine"].empty())
     valid = [_validate(part, dataset, now) for part in _parts(frame, dataset)]
     # The rows stay as they are, with the time at which they were first known: validation only chooses.
-    good = pl.concat(
-        [dataset.empty().select(dataset.entity, dataset.time), *(v.frame for v in valid)], how="diagonal"
-    )
+    good = pl.concat([dataset.empty(), *(v.frame for v in valid)], how="diagonal")
     refused = pl.concat([DATASETS["quarantine"].empty(), *(v.quarantine for v in valid)])
     kept = frame.join(good, on=[dataset.entity, dataset.time], how="semi", maintain_order="left")
+    if "available_at" in dataset.schema:
+        rule = good.select(dataset.entity, dataset.time, earliest="available_at").unique()
+        _check_known(kept.join(rule, on=[dataset.entity, dataset.time]), dataset, name)
     if kept.is_empty() and not frame.is_empty():
         reasons = ", ".join(sorted(set(refused["reason"])))
         raise UsageError(f"{name} has no row that can be kept: {reasons}.", "See that it is what you mean.")
     return FileRows(dataset.name, kept, refused)
+
+
+def _check_made(frame: pl.DataFrame, dataset: Dataset, name: str) -> None:
+    """Rows that are computed here cannot have been known before they were over."""
+    if "available_at" not in dataset.schema:
+        return
+    over = dataset.timeframe.delta if dataset.timeframe is not None else timedelta(0)
+    _check_known(frame.with_columns(earliest=pl.col(dataset.time) + over), dataset, name)
+    for column in (column for column in frame.columns if column.endswith("_regime")):
+        wrong = frame.filter(~pl.col(column).is_in([-1, 0, 1]))
+        if not wrong.is_empty():
+            value = wrong[column][0]
+            raise UsageError(f"{name} has the {column} {value}, not -1, 0 or 1.", "Take the row out.")
+
+
+def _check_known(frame: pl.DataFrame, dataset: Dataset, name: str) -> None:
+    """UsageError for a row whose available_at is before ``earliest``: a backtest would see it too early."""
+    early = frame.filter(pl.col("available_at").is_null() | (pl.col("available_at") < pl.col("earliest")))
+    if not early.is_empty():
+        row = early.row(0, named=True)
+        raise UsageError(
+            f"{name} says that {row[dataset.entity]} of {row[dataset.time]:%Y-%m-%d %H:%M} was known from "
+            f"{row['available_at']} on, which cannot be before {row['earliest']:%Y-%m-%d %H:%M}.",
+            "Correct available_at; docs/feeds.md says from when on values count as known.",
+        )
 
 
 def _difference(dataset: Dataset, frame: pl.DataFrame) -> str:

@@ -38,6 +38,8 @@ AGE_LIMITS: Final[Mapping[str, tuple[timedelta, timedelta]]] = {
     "DTWEXBGS": (14 * _DAYS, 21 * _DAYS),
     "CPIAUCSL": (84 * _DAYS, 100 * _DAYS),
 }
+#: Of a series that states none.
+USUAL_LIMITS: Final = (4 * _DAYS, 7 * _DAYS)
 #: What each dataset of series should hold.
 EXPECTED_SERIES: Final[Mapping[str, tuple[str, ...]]] = {
     "fear_greed": ("fear_greed",),
@@ -71,7 +73,7 @@ def feed_age(dataset: str, newest: Mapping[str, datetime], now: datetime) -> Ver
         f"{seen}, limit {hours(limit if level == 2 else warning)}." if level else f"{seen}.",
         Severity.ERROR if level == 2 else Severity.WARN,
         repair_command(dataset, latest, now),
-        {"data_age_hours": round((now - latest) / _HOURS, 3)},
+        _age_figures(latest, limit, now),
         _age_rows(dataset, {name: (moment, warning, limit) for name, moment in newest.items()}, now),
     )
 
@@ -79,25 +81,28 @@ def feed_age(dataset: str, newest: Mapping[str, datetime], now: datetime) -> Ver
 def series_age(dataset: str, newest: Mapping[str, datetime], now: datetime) -> Verdict:
     """Age of the newest observation of each series of ``dataset``, each against its own limits.
 
-    A series of which nothing is stored is named: its source may never have answered.
+    A series of which nothing is stored is named: its source may never have answered. The figures are those
+    of the series that is nearest to its limit.
     """
-    limits = {name: (moment, *AGE_LIMITS[name]) for name, moment in newest.items()}
-    levels = {name: _level(now - moment, *AGE_LIMITS[name]) for name, moment in newest.items()}
+    allowed = {name: AGE_LIMITS.get(name, USUAL_LIMITS) for name in newest}
+    limits = {name: (moment, *allowed[name]) for name, moment in newest.items()}
+    levels = {name: _level(now - moment, *allowed[name]) for name, moment in newest.items()}
     late = [
         f"{name} of {newest[name]:%Y-%m-%d}, {hours(now - newest[name])} ago, "
-        f"limit {hours(AGE_LIMITS[name][level - 1])}"
+        f"limit {hours(allowed[name][level - 1])}"
         for name, level in levels.items()
         if level
     ]
     absent = [name for name in EXPECTED_SERIES[dataset] if name not in newest]
     late += [f"{name}, of which nothing is stored" for name in absent]
-    worst = max((now - moment for moment in newest.values()), default=timedelta(0))
+    worst = max(limits, key=lambda name: ((now - limits[name][0]) / limits[name][2], name), default=None)
+    figures = {} if worst is None else _age_figures(limits[worst][0], limits[worst][2], now)
     return Verdict(
         not late,
         f"{dataset}: {some(late)}." if late else f"{dataset}: all {len(newest)} series are fresh.",
         Severity.ERROR if max(levels.values(), default=0) == 2 else Severity.WARN,
         repair_command(dataset, now - _DAYS, now),
-        {"data_age_hours": round(worst / _HOURS, 3), "late_series": len(late)},
+        {**figures, "late_series": len(late)},
         [
             *(table_row(name, dataset, None, "nothing stored", "a value", "missing") for name in absent),
             *_age_rows(dataset, limits, now),
@@ -107,6 +112,13 @@ def series_age(dataset: str, newest: Mapping[str, datetime], now: datetime) -> V
 
 def _level(age: timedelta, warning: timedelta, limit: timedelta) -> int:
     return (age > warning) + (age > limit)
+
+
+def _age_figures(newest: datetime, limit: timedelta, now: datetime) -> dict[str, float]:
+    return {
+        "data_age_hours": round((now - newest) / _HOURS, 3),
+        "limit_hours": limit / _HOURS,
+    }
 
 
 def _age_rows(

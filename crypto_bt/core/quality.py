@@ -79,6 +79,8 @@ def coverage_of(
     broken = [j for j in judgements if not j.whole]
     share = f"{result.share:.1%}, must be above {minimum:.0%}"
     what = f"{result.whole} of {result.total} symbols are whole in {timeframe} ({share})."
+    if not judgements:
+        what = f"No {timeframe} candle can be judged: which symbols are tradable is not stored."
     if broken:
         what += f" Not whole: {some([f'{j.symbol} {timeframe} {j.reason}' for j in broken])}."
     starts = [gap.start for j in broken for gap in j.gaps] or [now - timedelta(days=1)]

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from crypto_bt.sources import Batch, Failure, FetchRequest, MarketSource
-from crypto_bt.store import PageJournal, split
+from crypto_bt.store import KeptPage, PageJournal, split
 
 #: Called with (requests done, requests in all, rows so far).
 Progress = Callable[[int, int, int], None]
+#: Of kept pages those that may be published.
+Usable = Callable[[list[KeptPage]], list[KeptPage]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +29,18 @@ async def ask_all(
     identity: str,
     now: datetime,
     journal: PageJournal | None = None,
+    usable: Usable = list,
     progress: Progress | None = None,
 ) -> Answers:
     """The answers of ``source``, open, to ``requests``; ``now`` is its clock.
 
-    With a ``journal`` requests are cut into pages, each kept as it comes, and pages that are kept already are
-    not asked again. The caller clears the journal once everything is published.
+    With a ``journal`` requests are cut into pages, each kept as it comes, and those that are kept already,
+    and are still ``usable``, are not asked again. The caller clears the journal once everything is published.
     """
     batches: list[Batch] = []
     if journal is not None:
         pages = split([(r.dataset, r.symbol, r.start, r.end) for r in requests])
-        kept = {page.asked: page for page in journal.take(identity, pages, now)}
+        kept = {page.asked: page for page in usable(journal.take(identity, pages, now))}
         batches = [Batch(FetchRequest(*page.asked), page.frame, page.quarantine) for page in kept.values()]
         requests = [FetchRequest(*page) for page in pages if page not in kept]
     resumed = len(batches)

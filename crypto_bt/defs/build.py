@@ -5,6 +5,7 @@ import dagster as dg
 from crypto_bt.defs.backtest_assets import nightly_backtest, scorecard
 from crypto_bt.defs.checks import build_checks
 from crypto_bt.defs.data_quality import build_data_quality
+from crypto_bt.defs.dead_runs import mark_run
 from crypto_bt.defs.jobs import build_jobs
 from crypto_bt.defs.market_assets import build_market_data
 from crypto_bt.defs.regime_asset import market_regime
@@ -32,6 +33,17 @@ def build_definitions(desk: Desk) -> dg.Definitions:
         jobs=build_jobs(settings.candle_datasets),
         schedules=build_schedules(running=running),
         sensors=[build_catch_up_sensor(running=running)],
-        resources={"desk": desk},
+        resources={"desk": _marking_runs(desk)},
         executor=dg.in_process_executor,
     )
+
+
+def _marking_runs(desk: Desk) -> dg.ResourceDefinition:
+    """``desk`` as the resource that a run opens before its first step, whoever started the run."""
+
+    def opened(context: dg.InitResourceContext) -> Desk:
+        if context.run is not None and context.instance is not None:
+            mark_run(context.instance, context.run)
+        return desk
+
+    return dg.ResourceDefinition(opened, description="The home: its settings, stores, sources and clock.")

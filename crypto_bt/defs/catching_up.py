@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -26,8 +26,10 @@ from crypto_bt.defs.resources import Desk
 
 #: Run tag with the key of the gap that a run is to fill.
 GAP_TAG: Final = "crypto_bt/catch_up"
-#: Catch-up does the work of this schedule: who switches it off, or cancels its run, stops catch-up too.
+#: Catch-up does the work of these schedules: who switches one off, or cancels its run, stops catch-up too;
+#: the second's work is today's alone.
 SCHEDULE: Final = "data_update"
+OF_TODAY: Final = "intraday_update"
 #: So long a cancelled run of the schedule keeps catch-up from doing its work.
 CANCELLED_HOLDS: Final = timedelta(hours=24)
 #: Fetched with the candles: what was not fetched either while they were not.
@@ -95,7 +97,7 @@ def _missing(desk: Desk, snapshot: str, now: datetime) -> list[Missing]:
         )
         for name in FEEDS
     }
-    return missing_ranges(pl.concat([candles, feed_holes(beside, symbols, now - GRACE)]))
+    return missing_ranges(pl.concat([candles, feed_holes(beside, onboard, now - GRACE)]))
 
 
 def gather(instance: dg.DagsterInstance, seen: Seen, now: datetime) -> Facts:
@@ -103,9 +105,20 @@ def gather(instance: dg.DagsterInstance, seen: Seen, now: datetime) -> Facts:
     fail_dead_runs(instance)
     if not seen.ranges:
         return Facts(now, ())
-    stopped = _switched_off(instance) or _cancelled_update(instance, now)
-    cancelled = _cancelled(instance, {key_of(item) for item in seen.ranges})
-    return Facts(now, seen.ranges, _busy(instance), stopped, cancelled)
+    stopped = _stopped(instance, SCHEDULE, now)
+    ranges = before_today(seen.ranges, now) if _stopped(instance, OF_TODAY, now) else seen.ranges
+    cancelled = _cancelled(instance, {key_of(item) for item in ranges})
+    return Facts(now, ranges, _busy(instance), stopped, cancelled)
+
+
+def before_today(ranges: Sequence[Missing], now: datetime) -> list[Missing]:
+    """``ranges`` without the day of ``now``."""
+    today = Timeframe.D1.floor(now)
+    return [
+        replace(item, days=replace(item.days, end=min(item.days.end, today)))
+        for item in ranges
+        if item.days.start < today
+    ]
 
 
 def request_for(start: Start) -> dg.RunRequest:
@@ -137,21 +150,19 @@ def _busy(instance: dg.DagsterInstance) -> str:
     return f"run {runs[0].run_id[:8]} of {runs[0].job_name}" if runs else ""
 
 
-def _switched_off(instance: dg.DagsterInstance) -> str:
+def _stopped(instance: dg.DagsterInstance, schedule: str, now: datetime) -> str:
+    """How a person stopped ``schedule``: switched it off, or cancelled a run of it; empty if nobody did."""
     states = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
-    off = any(s.instigator_name == SCHEDULE and s.status is InstigatorStatus.STOPPED for s in states)
-    return f"the schedule {SCHEDULE} is switched off" if off else ""
-
-
-def _cancelled_update(instance: dg.DagsterInstance, now: datetime) -> str:
+    if any(s.instigator_name == schedule and s.status is InstigatorStatus.STOPPED for s in states):
+        return f"the schedule {schedule} is switched off"
     cancelled = dg.RunsFilter(
-        job_name=SCHEDULE,
+        job_name=schedule,
         statuses=[dg.DagsterRunStatus.CANCELED],
         created_after=now - CANCELLED_HOLDS,
     )
     for run in instance.get_runs(cancelled):
         if GAP_TAG not in run.tags:
-            return f"run {run.run_id[:8]} of {SCHEDULE} was cancelled by a person in the last 24 hours"
+            return f"run {run.run_id[:8]} of {schedule} was cancelled by a person in the last 24 hours"
     return ""
 
 

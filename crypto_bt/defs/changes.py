@@ -8,7 +8,7 @@ import polars as pl
 
 from crypto_bt.core.candle_flags import flag_candles
 from crypto_bt.core.candles import revisions
-from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS
+from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS, POSITIONING_DATASETS
 from crypto_bt.defs.doubting import without_doubtful
 from crypto_bt.sources import Batch
 from crypto_bt.store import MarketStore
@@ -35,11 +35,21 @@ def build_changes(
     changes = without_doubtful(store, changes, now)
     revised = [DATASETS["revisions"].empty()]
     for name in datasets:
-        recorded = DATASETS[name].timeframe is not None or name == "funding_rates"
-        if recorded and not changes[name].is_empty():
-            stored = store.read(name, start=window.start, end=window.end + timedelta(days=1))
-            revised.append(revisions(stored, changes[name], dataset=name, seen_at=now))
-    changes["revisions"] = pl.concat(revised).sort(DATASETS["revisions"].key)
+        recorded = DATASETS[name].timeframe is not None or name in ("funding_rates", *POSITIONING_DATASETS)
+        if not recorded or changes[name].is_empty():
+            continue
+        # Positions are also asked from before the window on, where hours are missing.
+        first = min(window.start, changes[name].select(pl.col(DATASETS[name].time).min()).item())
+        stored = store.read(name, start=first, end=window.end + timedelta(days=1))
+        revised.append(revisions(stored, changes[name], dataset=name, seen_at=now))
+        if name in POSITIONING_DATASETS:
+            # What was known from its hour on is what the desk saw: a later word on it is recorded only.
+            changes[name] = changes[name].join(
+                stored, on=DATASETS[name].key, how="anti", maintain_order="left"
+            )
+    changes["revisions"] = (
+        pl.concat(revised).unique(DATASETS["revisions"].key).sort(DATASETS["revisions"].key)
+    )
     return changes
 
 

@@ -4,9 +4,10 @@ from typing import Final
 
 import dagster as dg
 
-from crypto_bt.runtime.processes import is_alive
+from crypto_bt.runtime.processes import is_alive, process_mark
 
-PROCESS_TAG: Final = "crypto_bt/process"
+#: The process of a run, and, once it has begun, the run's id. The web UI hides what begins so.
+PROCESS_TAG: Final = ".dagster/crypto_bt_process"
 UNFINISHED: Final = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -15,10 +16,20 @@ UNFINISHED: Final = [
 ]
 
 
+def mark_run(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Note that this process executes ``run``."""
+    instance.add_run_tags(run.run_id, {PROCESS_TAG: f"{process_mark()} {run.run_id}"})
+
+
 def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Report as failed every unfinished run of the command line whose process is gone; their run ids."""
-    runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
-    dead = [run for run in runs if PROCESS_TAG in run.tags and not is_alive(run.tags[PROCESS_TAG])]
+    """Report as failed every unfinished run whose process is gone; their run ids."""
+    dead = [run for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)) if _is_dead(run)]
     for run in dead:
         instance.report_run_failed(run, "The process of this run ended without finishing it. Run it again.")
     return [run.run_id for run in dead]
+
+
+def _is_dead(run: dg.DagsterRun) -> bool:
+    process, _, owner = run.tags.get(PROCESS_TAG, "").partition(" ")
+    # A run that is executed again inherits the tag of the one before.
+    return bool(process) and owner in ("", run.run_id) and not is_alive(process)

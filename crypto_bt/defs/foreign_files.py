@@ -6,7 +6,7 @@ import lzma
 import re
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ from crypto_bt.core.archive_files import archived
 from crypto_bt.core.archive_rows import FileRows, read_csv
 from crypto_bt.core.datasets import DATASETS, dataset_named
 from crypto_bt.core.errors import UsageError
-from crypto_bt.core.exported_rows import read_exported
+from crypto_bt.core.exported_rows import SOURCE_LABEL, read_exported
 
 #: Largest file, and largest text out of one: a year of one symbol's 15m candles has 5 MB.
 FILE_LIMIT: Final = 512 * 1024**2
@@ -62,8 +62,10 @@ def read_file(path: Path, hints: Hints, now: datetime) -> FileRows:
 
 def _bytes_of(path: Path) -> bytes:
     try:
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder.", f"Name the files in it: {path}/*")
         if not path.is_file():
-            raise UsageError(f"There is no file {path}.", "Name a file, not a folder.")
+            raise UsageError(f"There is no file {path}.", "See its name.")
         size = path.stat().st_size
         if size > FILE_LIMIT:
             raise _too_large(path, size, FILE_LIMIT)
@@ -140,10 +142,11 @@ def _read_parquet(path: Path, data: bytes, hints: Hints, now: datetime) -> FileR
                     f"{path.name} has too many rows: {rows:,}, limit {ROW_LIMIT:,}.", "Split it by year."
                 )
             frame = pl.read_parquet(io.BytesIO(data))
+        source = pl.read_parquet_metadata(io.BytesIO(data)).get(SOURCE_LABEL)
     except (KeyboardInterrupt, SystemExit, UsageError):
         raise
     except BaseException as error:  # noqa: BLE001
         # Damaged files make polars raise PanicException, which is no Exception.
         what = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise UsageError(f"{path.name} is damaged Parquet: {what}.", "Make the file again.") from None
-    return read_exported(frame, dataset, now, name=path.name)
+    return replace(read_exported(frame, dataset, now, name=path.name), source=source)

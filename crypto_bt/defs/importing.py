@@ -72,13 +72,13 @@ def import_files(
     """Read ``paths`` and publish their rows, the refused ones to the quarantine.
 
     Rows that contradict stored ones are counted, and written only with ``overwrite``. ``source`` is whose
-    data the files hold, by default the exchange's own. Raises UsageError when a file cannot be used or two
-    of them contradict each other, and SourceMismatch when the store holds data of another source; then
-    nothing has changed.
+    data the files hold, by default what they say themselves, else the exchange's own. Raises UsageError when
+    a file cannot be used or two of them contradict each other, and SourceMismatch when the store holds data
+    of another source; then nothing has changed.
     """
     now = desk.clock()
     files = [(path, read_file(path, hints, now)) for path in paths]
-    identity = source or ARCHIVE_SOURCE
+    identity = _identity(files, source)
     rows = {name: _together(name, files) for name in dict.fromkeys(found.dataset for _, found in files)}
     with nullcontext() if dry_run else desk.home.locked("market", PUBLISHED_BY):
         current = desk.store.current()
@@ -101,6 +101,19 @@ def import_files(
         refused=sum(found.quarantine.height for _, found in files),
         revised=sum(made.revisions.height for made in merges.values()),
     )
+
+
+def _identity(files: Sequence[tuple[Path, FileRows]], source: str | None) -> str:
+    """Whose data the files hold; UsageError where they, or ``source``, contradict each other."""
+    told = {path.name: found.source or source or ARCHIVE_SOURCE for path, found in files}
+    identities = set(told.values()) | ({source} if source else set())
+    if len(identities) > 1:
+        name, other = next((n, of) for n, of in told.items() if of != (source or ARCHIVE_SOURCE))
+        raise UsageError(
+            f"{name} holds data of {other!r}, not of {source or ARCHIVE_SOURCE!r}.",
+            "Import files of one source at a time, without --source where they name it themselves.",
+        )
+    return identities.pop()
 
 
 def _together(name: str, files: Sequence[tuple[Path, FileRows]]) -> pl.DataFrame:

@@ -5,6 +5,7 @@ No Dagster here: the asset hands over the window and turns the report into metad
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter, process_time
 
 from crypto_bt.core.candle_flags import JUMP, STALE_RUN
@@ -14,6 +15,7 @@ from crypto_bt.core.market import EPOCH, Timeframe
 from crypto_bt.core.universe import UniverseReport, check_universe
 from crypto_bt.defs.asking import Progress, ask_all
 from crypto_bt.defs.changes import Window, build_changes, count_by_dataset, flags_of
+from crypto_bt.defs.kept_pages import uncontradicted
 from crypto_bt.defs.requests import archived_requests, requests_for
 from crypto_bt.defs.universe_changes import UNIVERSE_DATASET, ask_tickers, universe_changes
 from crypto_bt.sources import MarketSource, MetricsArchive, Usage
@@ -80,7 +82,13 @@ async def ingest(
             for request in requests_for(store, dataset, asked, window, now)
         ]
         answers = await ask_all(
-            source, requests, identity=identity, now=now, journal=journal, progress=progress
+            source,
+            requests,
+            identity=identity,
+            now=now,
+            journal=journal,
+            usable=partial(uncontradicted, store),
+            progress=progress,
         )
         batches, failures = answers.batches, answers.failures
         tickers, without = await ask_tickers(source, datasets)

@@ -10,6 +10,7 @@ import dagster as dg
 from crypto_bt.alerts import AlertLog, AlertSink
 from crypto_bt.defs.asking import Progress
 from crypto_bt.runtime.home import Home
+from crypto_bt.runtime.uptime import since_boot
 from crypto_bt.settings import Settings
 from crypto_bt.sources import (
     BinanceUsdm,
@@ -24,7 +25,7 @@ from crypto_bt.store import ResultsStore, SnapshotStore
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 SNAPSHOT_TAG = "crypto_bt/snapshot"
 #: A run that is executed again inherits tags: only those it resolved itself count.
-RESOLVED_BY_TAG = "crypto_bt/snapshot_resolved_by"
+RESOLVED_BY_TAG = ".dagster/crypto_bt_snapshot_resolved_by"
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Desk:
             weight_share=1.0 if self.on_loopback else share,
             ledger=self.home.requests,
             check_skew=settings.FIXED_NOW is None,
+            uptime=since_boot,
         )
 
     def series_sources(self) -> tuple[SeriesSource, ...]:

@@ -5,6 +5,7 @@ from typing import Final
 import dagster as dg
 
 from crypto_bt.core.catch_up import decide
+from crypto_bt.core.errors import CryptoBtError
 from crypto_bt.core.verdict import not_loaded
 from crypto_bt.defs.catching_up import at_home, gather, look, read_cursor, request_for, write_cursor
 from crypto_bt.defs.resources import Desk
@@ -15,7 +16,8 @@ ABOUT: Final = (
     "Every 5 minutes: looks for missing candles, settlements and mark prices and fetches their days, one run "
     "for each contiguous range, with longer waits after each attempt and an alert after the fifth. Starts "
     "nothing that a person stopped: nothing while the schedule data_update is off or for a day after one of "
-    "its runs was cancelled, and no range whose own run was cancelled."
+    "its runs was cancelled, nothing of today while intraday_update is stopped so, and no range whose own "
+    "run was cancelled."
 )
 
 
@@ -37,9 +39,15 @@ def build_catch_up_sensor(*, running: bool) -> dg.SensorDefinition:
         before, record = read_cursor(context.cursor)
         seen = look(desk, current.id, now, before)
         done = decide(gather(context.instance, seen, now), record)
+        record = done.record
         for alert in done.alerts:
-            desk.alerts.send(at_home(alert, desk.settings.home_option))
-        cursor = write_cursor(seen, done.record)
+            try:
+                desk.alerts.send(at_home(alert, desk.settings.home_option))
+            except CryptoBtError as error:
+                # Told with the next tick; fetching does not wait for it.
+                context.log.warning(str(error))
+                record = record.unsent(alert)
+        cursor = write_cursor(seen, record)
         if done.start is None:
             return dg.SensorResult(skip_reason=done.why, cursor=cursor)
         return dg.SensorResult(run_requests=[request_for(done.start)], cursor=cursor)

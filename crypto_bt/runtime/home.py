@@ -24,6 +24,8 @@ import filelock
 
 from crypto_bt.core.errors import UsageError
 
+#: Whoever changes a home's settings is done in less.
+SETTINGS_PATIENCE_SECONDS: Final = 10.0
 DAGSTER_YAML: Final = """\
 # Written by set-up. Dagster's own settings for this home.
 telemetry: {enabled: false}
@@ -120,9 +122,9 @@ class Home:
         try:
             lock.acquire(timeout=patience)
         except filelock.Timeout:
-            other = holder.read_text() if holder.exists() else "another process"
             raise UsageError(
-                f"{self.root} is in use by {other}.", "Wait until it has ended, or use another --home."
+                f"{self.root} is in use by {_named_in(holder)}.",
+                "Wait until it has ended, or use another --home.",
             ) from None
         try:
             holder.write_text(f"{who} (process {os.getpid()})")
@@ -130,6 +132,13 @@ class Home:
         finally:
             holder.unlink(missing_ok=True)
             lock.release()
+
+
+def _named_in(holder: Path) -> str:
+    try:
+        return holder.read_text() or "another process"
+    except FileNotFoundError:  # it has just ended
+        return "another process"
 
 
 def make_folder(folder: Path) -> None:

@@ -18,7 +18,9 @@ def process_mark() -> str:
 def is_alive(mark: str) -> bool:
     """Whether the process of a :func:`process_mark` still runs; false for anything that is no mark."""
     try:
-        return _mark(psutil.Process(int(mark.partition(":")[0]))) == mark
+        process = psutil.Process(int(mark.partition(":")[0]))
+        # A zombie does nothing any more; its parent only has not asked for its exit code.
+        return _mark(process) == mark and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, ValueError):
         return False
 

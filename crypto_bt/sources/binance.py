@@ -20,6 +20,7 @@ from crypto_bt.core.positioning import (
     validate_open_interest,
     validate_taker_volume,
 )
+from crypto_bt.sources.books import Uptime
 from crypto_bt.sources.budget import SCHEDULED_SHARE, Sleep
 from crypto_bt.sources.client import OFFICIAL_URL, TIMEOUT_SECONDS
 from crypto_bt.sources.clock_skew import check_clock_skew
@@ -62,7 +63,8 @@ def utc_now() -> datetime:
 class BinanceUsdm:
     """The exchange at ``base_url`` (None: the official host), asked within ``weight_share`` of its limit.
 
-    All sessions that are given the same file as ``ledger``, in whatever process, keep one budget together.
+    All sessions that are given the same file as ``ledger``, in whatever process, keep one budget together;
+    with ``uptime`` (the machine's boot and seconds since) also where somebody sets the clock.
     ``check_skew`` compares the clocks; off where the exchange stands still, as a recorded one does. The
     rest are for tests: ``wall`` is this machine's clock, ``clock`` monotonic seconds, ``chance`` in [0, 1).
     """
@@ -78,6 +80,7 @@ class BinanceUsdm:
         sleep: Sleep = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], datetime] = utc_now,
+        uptime: Uptime | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.usage = Usage()
@@ -92,6 +95,7 @@ class BinanceUsdm:
             ledger=ledger,
             clock=clock,
             wall=lambda: wall().timestamp(),
+            uptime=uptime,
             sleep=sleep,
             chance=chance,
         )

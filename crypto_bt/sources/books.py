@@ -11,9 +11,11 @@ from typing import Final
 from crypto_bt.sources.account import Account
 from crypto_bt.sources.answers import LONGEST_PAUSE
 from crypto_bt.sources.ledger import Ledger
-from crypto_bt.sources.ledger_entry import ANSWERED, PAUSED, RESERVED, WAITING, Entry
+from crypto_bt.sources.ledger_entry import ANSWERED, PAUSED, RESERVED, WAITING, Entry, Moment
 from crypto_bt.sources.others import OthersForecast
 
+#: Which boot of the machine this is, and the seconds since.
+Uptime = Callable[[], tuple[str, float]]
 WEIGHT: Final = "weight"
 FUNDING: Final = "funding"
 POSITIONING: Final = "positioning"
@@ -39,10 +41,11 @@ class Reservation:
 class Books:
     """The accounts of one session; ``clock`` gives monotonic seconds, ``wall`` seconds since 1970.
 
-    Without ``ledger`` the session is alone. The ledger holds wall times, since processes share no other
-    clock that outlives a restart; each line is turned into this session's ``clock`` when it is read. So a
-    jump of the wall clock can only make a line that is read later count too long, by a span at most, or not
-    at all. ``grace`` is the timeout of a request (s): so long a killed process's request may be on its way.
+    Without ``ledger`` the session is alone. The ledger holds the time since the machine's boot, where
+    ``uptime`` tells it, and wall times for lines of another boot; each line is turned into this session's
+    ``clock`` when it is read. Only without ``uptime`` a jump of the wall clock can make a line that is read
+    later count too long, by a span at most, or not at all. ``grace`` is the timeout of a request (s): so
+    long a killed process's request may be on its way.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Books:
         *,
         ledger: Path | None = None,
         wall: Callable[[], float] | None = None,
+        uptime: Uptime | None = None,
         grace: float = 0.0,
     ) -> None:
         self.others = OthersForecast()
@@ -61,7 +65,8 @@ class Books:
         self._grace = grace
         self._session = uuid.uuid4().hex[:10]
         self._count = 0
-        self._ledger = None if ledger is None else Ledger(ledger, self._wall)
+        self._uptime = uptime
+        self._ledger = None if ledger is None else Ledger(ledger, self._moment)
         self._accounts = {kind: Account() for kind in _KINDS}
         self._said = dict.fromkeys(_KINDS, -math.inf)
         self._waiting: dict[str, tuple[float, float]] = {}
@@ -135,7 +140,11 @@ class Books:
 
     def _write(self, what: str, identity: str, kind: str, figure: float, grace: float = 0.0) -> None:
         if self._ledger is not None:
-            self._ledger.write(Entry(what, identity, self._wall(), kind, figure, grace))
+            now = self._moment()
+            self._ledger.write(Entry(what, identity, now.wall, kind, figure, grace, now.boot, now.up))
+
+    def _moment(self) -> Moment:
+        return Moment(self._wall(), *(self._uptime() if self._uptime else ()))
 
     def _apply(self, entry: Entry) -> None:
         """Take note of what another session has written."""
@@ -143,7 +152,7 @@ class Books:
         if session == self._session or entry.kind not in self._accounts:
             return
         self.heard_others = True
-        account, moment = self._accounts[entry.kind], self._clock() - max(entry.age(self._wall()), 0.0)
+        account, moment = self._accounts[entry.kind], self._clock() - max(entry.age(self._moment()), 0.0)
         if entry.what == RESERVED:
             account.reserve(entry.id, max(int(entry.figure), 0), moment, min(entry.grace, _LONGEST_GRACE))
         elif entry.what == ANSWERED:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from crypto_bt.sources.ledger_entry import KEPT_SECONDS, Entry, parse
+from crypto_bt.sources.ledger_entry import KEPT_SECONDS, Entry, Moment, parse
 
 #: A file above this size is looked at for lines that have become old.
 _LARGE: Final = 256 * 1024
@@ -26,16 +26,16 @@ _LONGEST_LINE: Final = 200
 
 
 class Ledger:
-    """The file at ``path``, as one session sees it; ``wall`` gives seconds since 1970.
+    """The file at ``path``, as one session sees it; ``now`` gives the moment.
 
     Whoever writes holds the file's lock from :meth:`begin` to :meth:`end` and has then read what all others
     have written. The system takes the lock from a process that dies. ``trouble`` says why the file cannot
     be used, empty while it can.
     """
 
-    def __init__(self, path: Path, wall: Callable[[], float]) -> None:
+    def __init__(self, path: Path, now: Callable[[], Moment]) -> None:
         self.trouble = ""
-        self._path, self._wall = path, wall
+        self._path, self._now = path, now
         self._file: int | None = None
         self._held = False
         self._offset = 0
@@ -132,8 +132,8 @@ class Ledger:
         entries = [entry for line in lines if len(line) <= _LONGEST_LINE and (entry := parse(line))]
         if entries:
             self._last = entries[-1].line()
-        wall = self._wall()
-        return [entry for entry in entries if entry.alive(wall)]
+        now = self._now()
+        return [entry for entry in entries if entry.alive(now)]
 
     def _flush(self, file: int) -> None:
         if not self._unwritten:
@@ -151,20 +151,16 @@ class Ledger:
         """Put a new file in place when this one is large and most of it old."""
         if self._offset < _LARGE:
             return
-        wall = self._wall()
+        now = self._now()
         oldest = parse(os.pread(file, _LONGEST_LINE, 0).partition(b"\n")[0])
-        if oldest is not None and abs(oldest.age(wall)) < 2 * KEPT_SECONDS:
+        if oldest is not None and abs(oldest.age(now)) < 2 * KEPT_SECONDS:
             return
         lines = os.pread(file, self._offset, 0).splitlines(keepends=True)
         entries = [(line, parse(line)) for line in lines if len(line) <= _LONGEST_LINE]
-        alive = b"".join(line for line, entry in entries if entry is not None and entry.alive(wall))
+        alive = b"".join(line for line, entry in entries if entry is not None and entry.alive(now))
         fresh = self._path.with_name(f"{self._path.name}.new")
-        written = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(written, alive)
-        finally:
-            os.close(written)
-        fresh.replace(self._path)
+        if _written(fresh, alive):
+            fresh.replace(self._path)
 
     def _fail(self, error: Exception) -> None:
         """Leave the file alone for a while; the first time say why."""
@@ -179,3 +175,18 @@ class Ledger:
                 self._path,
                 error,
             )
+
+
+def _written(path: Path, text: bytes) -> bool:
+    """Write a new file; false, and no file, where not all of it fits on the disk."""
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            whole = os.write(file, text) == len(text)
+        finally:
+            os.close(file)
+    except OSError:
+        whole = False
+    if not whole:
+        path.unlink(missing_ok=True)
+    return whole

@@ -27,11 +27,11 @@ async def with_retries(
     what: str,
     sleep: Sleep,
     chance: Callable[[], float],
-    on_retry: Callable[[float], None],
+    on_retry: Callable[[float, str], None],
 ) -> Answer:
     """The first good answer of ``ask``; SourceUnavailable, naming ``what``, after five Transient failures.
 
-    ``on_retry`` is told each wait in seconds. All other errors pass at once.
+    ``on_retry`` is told each wait: its seconds, and a sentence. All other errors pass at once.
     """
 
     def failure(state: RetryCallState) -> Transient | None:
@@ -42,12 +42,17 @@ async def with_retries(
         error = failure(state)
         return wait_before_retry(state.attempt_number, error.retry_after if error else None, chance())
 
+    def told(state: RetryCallState) -> None:
+        error, seconds = failure(state), state.upcoming_sleep
+        why = error.what if error else "failed"
+        on_retry(seconds, f"{what}: {why}; try {state.attempt_number + 1} of {TRIES} in {seconds:.0f} s.")
+
     retrying = AsyncRetrying(
         sleep=sleep,
         stop=stop_after_attempt(TRIES),
         wait=wait,
         retry=retry_if_exception_type(Transient),
-        before_sleep=lambda state: on_retry(state.upcoming_sleep),
+        before_sleep=told,
         reraise=True,
     )
     try:
@@ -55,5 +60,5 @@ async def with_retries(
     except Transient as error:
         raise SourceUnavailable(
             f"{what}: {error.what}; tried {TRIES} times.",
-            "See the exchange's status and this machine's network, then run the update again.",
+            "See the exchange's status and this machine's network, then try again.",
         ) from None

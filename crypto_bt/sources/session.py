@@ -1,5 +1,7 @@
 """One session with the exchange: client, budgets and retries together."""
 
+import logging
+import math
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from contextvars import ContextVar
@@ -9,7 +11,7 @@ from typing import Final, TypeVar
 
 from crypto_bt.core.errors import SourceRefused
 from crypto_bt.sources.answers import AddressRefused, TooMany, Transient, used_weight
-from crypto_bt.sources.books import FUNDING, POSITIONING, Books, Reservation
+from crypto_bt.sources.books import FUNDING, POSITIONING, Books, Reservation, Uptime
 from crypto_bt.sources.budget import RollingBudget, Sleep
 from crypto_bt.sources.client import RawClient
 from crypto_bt.sources.exchange_info import DEFAULT_LIMIT
@@ -23,16 +25,19 @@ FUNDING_SPAN: Final = 300.0
 #: So have all questions below /futures/data together.
 POSITIONING_CALLS: Final = 1000
 POSITIONING_SPAN: Final = 300.0
+SECONDS_BETWEEN_WARNINGS: Final = 5.0
 #: What the running task has reserved, for the answer that comes to it.
 _RESERVED: Final[ContextVar[Reservation | None]] = ContextVar("reserved", default=None)
 Read = TypeVar("Read")
+_LOG: Final = logging.getLogger(__name__)
 
 
 class Session:
     """Asks within the budget, asks again what failed, and counts what was used.
 
     ``ledger`` is the file through which all sessions on a home keep one budget, None for a session alone.
-    ``clock`` gives monotonic seconds, ``wall`` seconds since 1970, ``chance`` draws from [0, 1). Tasks of one
+    ``clock`` gives monotonic seconds, ``wall`` seconds since 1970, ``uptime`` the machine's
+    boot and seconds since, ``chance`` draws from [0, 1). Tasks of one
     event loop may share it.
     """
 
@@ -45,16 +50,18 @@ class Session:
         ledger: Path | None = None,
         clock: Callable[[], float],
         wall: Callable[[], float],
+        uptime: Uptime | None = None,
         sleep: Sleep,
         chance: Callable[[], float],
     ) -> None:
         self.usage = Usage()
-        self._books = Books(clock, ledger=ledger, wall=wall, grace=timeout_seconds)
+        self._books = Books(clock, ledger=ledger, wall=wall, uptime=uptime, grace=timeout_seconds)
         budget = partial(RollingBudget, share=weight_share, clock=clock, sleep=sleep, books=self._books)
         self.weight = budget(DEFAULT_LIMIT, span=MINUTE, beside_others=True, watch=self._watch)
         self.funding = budget(FUNDING_CALLS, span=FUNDING_SPAN, kind=FUNDING)
         self.positioning = budget(POSITIONING_CALLS, span=POSITIONING_SPAN, kind=POSITIONING)
-        self._sleep, self._chance = sleep, chance
+        self._clock, self._sleep, self._chance = clock, sleep, chance
+        self._silent_until = -math.inf
         self._waited_for_retries = 0.0
         self._refused: AddressRefused | None = None
         self._client = RawClient(base_url, timeout_seconds, self._note)
@@ -136,9 +143,13 @@ class Session:
         if reservation is not None:
             reservation.used = used_weight(headers)
 
-    def _count_retry(self, wait: float) -> None:
+    def _count_retry(self, wait: float, what: str) -> None:
         self.usage.retries += 1
         self._waited_for_retries += wait
+        # When the exchange is down every request says the same: one of them speaks for all.
+        if self._clock() >= self._silent_until:
+            self._silent_until = self._clock() + SECONDS_BETWEEN_WARNINGS
+            _LOG.warning("%s", what)
 
     def _count_waits(self) -> None:
         budgets = (self.weight, self.funding, self.positioning)

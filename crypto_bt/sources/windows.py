@@ -16,6 +16,8 @@ HOURS_PER_PAGE: Final = 500
 POSITIONING_KEPT: Final = KEPT - timedelta(hours=1)
 #: Weight of a candle request by its limit: up to so many rows, so much.
 _WEIGHTS: Final = ((99, 1), (499, 2), (1000, 5), (1500, 10))
+#: BTCUSDT has candles 16 days older than its onboard date, others a day: so much before it is asked too.
+ASKED_EARLIER: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,13 @@ class Page:
     start: int
     end: int
     limit: int
+
+
+def _asked_since(timeframe: Timeframe, start: datetime, onboard: datetime | None, now: datetime) -> datetime:
+    """From when on to ask: of a symbol that is not listed yet nothing before its listing."""
+    if onboard is None:
+        return start
+    return max(start, timeframe.floor(onboard if onboard >= now else onboard - ASKED_EARLIER))
 
 
 def candle_weight(limit: int) -> int:
@@ -38,10 +47,10 @@ def candle_pages(
     """Pages over the candles that open in [``start``, ``end``), were listed, and are closed at ``now``.
 
     The pages depend on the window alone, not on what earlier pages held: a wrong time in an answer cannot
-    make the next one skip candles. The first candle of a symbol may open before its ``onboard`` time.
+    make the next one skip candles. Candles may be older than the ``onboard`` time that the exchange states.
     """
     step = timeframe.milliseconds
-    since = start if onboard is None else max(start, timeframe.floor(onboard))
+    since = _asked_since(timeframe, start, onboard, now)
     first = -(-to_milliseconds(since) // step) * step
     until = min(-(-to_milliseconds(end) // step) * step, to_milliseconds(timeframe.floor(now)))
     pages = []
@@ -54,7 +63,7 @@ def candle_pages(
 
 def settlement_page(start: datetime, end: datetime, onboard: datetime | None, now: datetime) -> Page | None:
     """The first page over settlements in [``start``, ``end``) up to ``now``; None when there can be none."""
-    since = start if onboard is None else max(start, Timeframe.H1.floor(onboard))
+    since = _asked_since(Timeframe.H1, start, onboard, now)
     first, last = to_milliseconds(since), min(to_milliseconds(end) - 1, to_milliseconds(now))
     return Page(first, last, SETTLEMENTS_PER_PAGE) if first <= last else None
 

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,14 +23,18 @@ class ObjectMissing(StoreCorrupt):
     """An object that a manifest lists is not on disk (it may have been collected with its snapshot)."""
 
 
-def encode(frame: pl.DataFrame) -> bytes:
-    """Parquet bytes that depend on the rows alone: equal frames give equal bytes.
+def encode(frame: pl.DataFrame, labels: Mapping[str, str] | None = None) -> bytes:
+    """Parquet bytes that depend on the rows (and ``labels``, the file's own metadata) alone.
 
     No column statistics: an object is read whole, so they would never be used.
     """
     buffer = io.BytesIO()
     frame.rechunk().write_parquet(
-        buffer, compression="zstd", compression_level=COMPRESSION_LEVEL, statistics=False
+        buffer,
+        compression="zstd",
+        compression_level=COMPRESSION_LEVEL,
+        statistics=False,
+        metadata=dict(labels) if labels else None,
     )
     return buffer.getvalue()
 

@@ -83,8 +83,8 @@ def test_wrong_settings_are_all_named(home: Path) -> None:
     assert "Did you mean SLIPPAGE_BPS?" in done.stderr
 
 
-def test_status_of_an_empty_home_is_quiet_and_shows_the_backfill_command(home: Path) -> None:
-    done = run("status", "--home", str(home))
+def test_status_of_an_empty_home_shows_the_backfill_command_and_is_not_well(home: Path) -> None:
+    done = run("status", "--home", str(home), code=3)
     assert "Not loaded yet" in done.stdout
     assert f"crypto-bt data backfill --home {home} --start" in done.stdout
 

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from crypto_bt.commands.imports import import_
 from crypto_bt.core.datasets import DATASETS
 from crypto_bt.core.errors import CryptoBtError
+from crypto_bt.core.market import to_milliseconds
 from crypto_bt.defs import foreign_files
 from crypto_bt.defs.resources import Desk
 from crypto_bt.runtime.home import Home
@@ -69,6 +70,15 @@ def store_of(home: Path) -> SnapshotStore:
 
 def month(**given: object) -> list[list[object]]:
     return [candle_row(index, **given) for index in range(HOURS)]
+
+
+def month_at(start: datetime, days: int) -> list[list[object]]:
+    """The same candles, from another day on."""
+    shift = to_milliseconds(start) - to_milliseconds(START)
+    return [
+        [int(str(row[0])) + shift, *row[1:6], int(str(row[6])) + shift, *row[7:]]
+        for row in month()[: days * 24]
+    ]
 
 
 def write_csv(path: Path, rows: list[list[object]]) -> Path:
@@ -281,7 +291,7 @@ def unnamed_parquet(folder: Path) -> Path:
     ("make", "says"),
     [
         (lambda folder: folder / "nowhere.csv", "There is no file"),
-        (lambda folder: folder, "There is no file"),
+        (lambda folder: folder, "is a folder"),
         (lfs, "is a Git LFS pointer"),
         (encrypted, "cannot be unzipped"),
         (damaged_zip, "damaged zip"),
@@ -351,13 +361,36 @@ def test_export_then_import_into_an_empty_store_gives_the_same_digest(home: Path
     files = export(SnapshotStore(tmp_path / "original" / "store"), tmp_path / "out")
     assert len(files) == len(GOOD)
 
-    done = run(home, *files, "--source", "simulated:seed=7")
+    done = run(home, *files)
 
     current = store_of(home).current()
     assert original is not None
     assert current is not None
     assert current.digest == original.digest
     assert (done["refused"], current.source) == (0, original.source)
+
+
+def test_import_never_calls_exported_data_that_of_another_source(home: Path, tmp_path: Path) -> None:
+    filled_store(tmp_path / "original")
+    files = export(SnapshotStore(tmp_path / "original" / "store"), tmp_path / "out")
+    archived = write_csv(tmp_path / f"{NAME}.csv", month())
+
+    assert "'simulated:seed=7', not of 'binanceusdm'" in refused(home, *files, "--source", "binanceusdm")
+    assert "'simulated:seed=7', not of 'binanceusdm'" in refused(home, archived, *files)
+
+
+def test_import_of_one_symbols_past_makes_nothing_of_the_others_count_as_missing(
+    home: Path, tmp_path: Path
+) -> None:
+    run(home, write_csv(tmp_path / f"{NAME}.csv", month()))
+    assert load_settings(home).HISTORY_START is None, "what fills an empty home is its history"
+    run(home, write_csv(tmp_path / "ETHUSDT-1h-2026-02.csv", month_at(datetime(2026, 2, 1, tzinfo=UTC), 28)))
+    assert f"{load_settings(home).HISTORY_START}" == "2026-03-01"
+
+
+def test_import_of_candles_from_before_the_exchange_opened_is_refused(home: Path, tmp_path: Path) -> None:
+    rows = month_at(datetime(1999, 1, 1, tzinfo=UTC), 31)
+    assert "can be kept" in refused(home, write_csv(tmp_path / "BTCUSDT-1h-1999-01.csv", rows))
 
 
 def test_import_any_flipped_byte_of_an_export_is_refused_or_harmless(home: Path, tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_universe_add_whose_backfill_fails_says_that_it_is_followed_and_how_to_g
         (("add", ","), "No symbol is named"),
         (("remove", "ETHUSDT"), "Not followed: ETHUSDT"),
         (("remove", "BTCUSD"), "Did you mean BTCUSDT"),
-        (("remove", "BTCUSDT", "XRPUSDT"), "at least one symbol"),
+        (("remove", "XRPUSDT", "BTCUSDT"), "market_regime is measured on it"),
     ],
 )
 def test_universe_impossible_change_is_refused_and_the_list_stays(
@@ -144,6 +144,28 @@ def test_universe_add_at_another_exchange_than_the_stores_is_refused(tmp_path: P
             said = home.refused("universe", "add", "ETHUSDT")
         assert "holds data of simulated:seed=7, and simulated:seed=8 answers" in said
         assert load_settings(tmp_path).SYMBOLS == ("BTCUSDT",)
+
+
+def test_universe_turnover_counts_each_day_once_however_often_it_was_fetched(tmp_path: Path) -> None:
+    with served_home(tmp_path, ["BTCUSDT"], NOW) as home:
+        for _ in range(2):
+            home.fill(TODAY - 31 * DAY, TODAY + DAY, CANDLES)
+        [bitcoin] = home.call_json("universe", "list")["symbols"]
+        daily = home.desk.store.read("candles_1d", start=TODAY - 30 * DAY)
+        assert bitcoin["quote_volume_30d"] == pytest.approx(daily["quote_volume"].sum())
+
+
+def test_update_after_a_delisting_has_the_symbols_last_hours(tmp_path: Path) -> None:
+    ended = {"XRPUSDT": TODAY - 12 * timedelta(hours=1)}
+    with served_home(tmp_path, ["BTCUSDT", "XRPUSDT"], NOW, delisted=ended) as home:
+        home.fill(TODAY - DAY, TODAY, ["candles_1h"])
+        times = home.desk.store.read("candles_1h", symbols=["XRPUSDT"])["open_time"].to_list()
+        assert times == [TODAY - DAY + timedelta(hours=hour) for hour in range(12)]
+
+
+def test_universe_last_symbol_is_not_removed(tmp_path: Path) -> None:
+    with served_home(tmp_path, ["ETHUSDT"], NOW) as home:
+        assert "at least one symbol" in home.refused("universe", "remove", "ETHUSDT")
 
 
 def test_universe_remove_keeps_the_history_and_add_brings_it_back(tmp_path: Path) -> None:

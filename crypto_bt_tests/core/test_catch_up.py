@@ -123,6 +123,34 @@ def test_decide_gap_of_which_some_symbols_were_filled_is_another() -> None:
     assert len(ticks.starts) == 2
 
 
+def test_decide_gap_that_another_joins_for_a_while_is_neither_forgotten_nor_resolved() -> None:
+    ticks = Ticks()
+    alone = gap(symbols=("AAA",), candles=3)
+    ticks.go_on(DAY, alone)
+    assert len(ticks.starts) == ATTEMPTS
+    for _ in range(5):
+        ticks.go_on(4 * TICK, gap(symbols=("AAA", "BBB"), candles=6))
+        ticks.go_on(DAY, alone)
+    assert len(ticks.starts) == ATTEMPTS + 5, "one for each gap that joined"
+    [(_, alert)] = ticks.alerts
+    assert not alert.resolved
+
+
+def test_record_alert_that_could_not_be_sent_is_due_again() -> None:
+    ticks = Ticks()
+    ticks.go_on(DAY, gap())
+    [(_, alert)] = ticks.alerts
+    record = Record.from_json(ticks.cursor)
+    ticks.cursor = record.unsent(alert).to_json()
+    assert ticks.tick(gap()).alerts == (alert,)
+    ticks.tick()
+    over = ticks.alerts[-1][1]
+    assert over.resolved
+    ticks.cursor = Record.from_json(ticks.cursor).unsent(over).to_json()
+    assert ticks.tick().alerts == (over,)
+    assert ticks.tick().alerts == ()
+
+
 def test_decide_gap_that_comes_back_is_a_new_one() -> None:
     ticks = Ticks()
     ticks.go_on(3 * TICK, gap())

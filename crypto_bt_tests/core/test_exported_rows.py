@@ -23,6 +23,8 @@ def read(dataset: str, *rows: tuple):
     return read_exported(frame(dataset, *rows), DATASETS[dataset], NOW, name="a.parquet")
 
 
+#: The regime of a bar, known when it closed.
+REGIME = ("BTCUSDT", AT, *[1.0] * 9, 1, 0, -1, None, AT + 4 * HOUR)
 GOOD = [
     ("candles_1h", [CANDLE, ("BTCUSDT", AT + HOUR, *CANDLE[2:7], None, None, None)]),
     ("mark_price_1h", [CANDLE[:6]]),
@@ -34,13 +36,14 @@ GOOD = [
     (
         "macro_series",
         [
-            ("DFF", AT, 4.33, AT + 60 * HOUR),
+            ("DFF", AT, 4.33, AT + 70 * HOUR),
             ("DFF", AT, 4.32, AT + 90 * HOUR),
-            ("VIXCLS", AT, 20.5, AT + HOUR),
+            ("VIXCLS", AT, 20.5, AT + 72 * HOUR),
         ],
     ),
     ("fear_greed", [("fear_greed", AT, 40.0, AT + 24 * HOUR)]),
     ("universe", [("BTCUSDT", AT, AT, None, "TRADING", True, True, True, None, None, AT)]),
+    ("market_regime", [REGIME]),
     ("quarantine", [("macro_series", "DFF", AT, "not a number", "[1]", AT)]),
     ("revisions", [("candles_1h", "BTCUSDT", AT, "close", 1.0, 2.0, AT)]),
     ("decisions", [("candles_1h", "BTCUSDT", AT, "rejected", "a person", AT)]),
@@ -62,7 +65,6 @@ def test_every_dataset_that_can_be_fetched_has_a_good_row_here():
         "candles_4h",
         "candles_1d",
         "btc_dominance",
-        "market_regime",
     }
 
 
@@ -78,23 +80,23 @@ def test_every_dataset_that_can_be_fetched_has_a_good_row_here():
         ("funding_rates", ("BTCUSDT", AT, 0.1, None), ("BTCUSDT", AT + HOUR, 1.5, None), "impossible rate"),
         (
             "open_interest",
-            ("BTCUSDT", AT, 1.0, 1.0, AT),
+            ("BTCUSDT", AT, 1.0, 1.0, AT + 2 * HOUR),
             ("BTCUSDT", AT + HOUR, 0.0, 1.0, AT),
             "not positive",
         ),
         (
             "long_short_ratio",
-            ("BTCUSDT", AT, 1.0, 0.5, 0.5, AT),
+            ("BTCUSDT", AT, 1.0, 0.5, 0.5, AT + 2 * HOUR),
             ("BTCUSDT", AT + HOUR, 1.0, 0.7, 0.5, AT),
             "shares miss 1",
         ),
         (
             "taker_volume",
-            ("BTCUSDT", AT, 1.0, 1.0, 1.0, AT),
+            ("BTCUSDT", AT, 1.0, 1.0, 1.0, AT + 2 * HOUR),
             ("BTCUSDT", AT + HOUR, 2.0, 1.0, 1.0, AT),
             "inconsistent",
         ),
-        ("macro_series", ("DFF", AT, 4.0, AT), ("DFF", AT + 24 * HOUR, 400.0, AT), "implausible"),
+        ("macro_series", ("DFF", AT, 4.0, AT + 72 * HOUR), ("DFF", AT + 24 * HOUR, 400.0, AT), "implausible"),
     ],
 )
 def test_read_exported_bad_rows_are_refused_with_their_reason(dataset, good, bad, reason):
@@ -114,6 +116,16 @@ def test_read_exported_bad_rows_are_refused_with_their_reason(dataset, good, bad
         ("macro_series", ("NOPE", AT, 1.0, AT), "no series that can be kept"),
         ("decisions", ("nope", "BTCUSDT", AT, "accepted", "a person", AT), "no dataset that can be kept"),
         ("decisions", ("candles_1h", "BTCUSDT", NOW + HOUR, "accepted", "a", AT), "rows of the future"),
+        ("macro_series", ("DFF", AT, 4.0, AT + HOUR), "cannot be before"),
+        ("open_interest", ("BTCUSDT", AT, 1.0, 1.0, AT - 240 * HOUR), "cannot be before"),
+        ("taker_volume", ("BTCUSDT", AT, 1.0, 1.0, 1.0, None), "cannot be before"),
+        (
+            "universe",
+            ("BTCUSDT", AT, AT, None, "T", True, True, True, None, None, AT - HOUR),
+            "cannot be before",
+        ),
+        ("market_regime", (*REGIME[:-1], AT + 3 * HOUR), "cannot be before"),
+        ("market_regime", (*REGIME[:-2], 77, REGIME[-1]), "sentiment_regime 77, not -1, 0 or 1"),
     ],
 )
 def test_read_exported_wrong_files_are_refused_in_one_sentence(dataset, row, says):

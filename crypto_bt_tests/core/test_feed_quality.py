@@ -56,6 +56,13 @@ def test_series_age_judges_each_series_by_its_own_limit() -> None:
     assert feed_quality.series_age("macro_series", newest, NOW).severity is Severity.ERROR
 
 
+def test_series_age_of_a_series_without_limits_of_its_own_has_the_usual_ones() -> None:
+    newest = {"fear_greed": NOW, "hash_rate": NOW - timedelta(days=8)}
+    verdict = feed_quality.series_age("fear_greed", newest, NOW)
+    assert not verdict.passed
+    assert (verdict.table[0]["symbol"], verdict.figures["limit_hours"]) == ("hash_rate", 168.0)
+
+
 def test_series_age_names_a_series_of_which_nothing_is_stored() -> None:
     verdict = feed_quality.series_age("btc_dominance", {"btc_dominance": NOW - HOUR}, NOW)
     assert (verdict.passed, verdict.severity) == (False, Severity.WARN)

@@ -29,7 +29,7 @@ from crypto_bt.core.datasets import DATASETS
 from crypto_bt.core.errors import StoreError
 from crypto_bt.core.market import Timeframe, from_milliseconds
 from crypto_bt.defs.build import build_definitions
-from crypto_bt.defs.catching_up import GAP_TAG, SCHEDULE
+from crypto_bt.defs.catching_up import GAP_TAG, OF_TODAY, SCHEDULE
 from crypto_bt.defs.dead_runs import PROCESS_TAG
 from crypto_bt.defs.execute import JobOutcome, open_instance, run_job
 from crypto_bt.defs.jobs import WRITES_MARKET
@@ -322,6 +322,36 @@ def switch(watch: Watch, name: str, status: InstigatorStatus) -> None:
     with open_instance(watch.desk.home) as instance:
         known = instance.get_instigator_state(state.instigator_origin_id, state.selector_id)
         (instance.update_instigator_state if known else instance.add_instigator_state)(state)
+
+
+def test_tick_while_intraday_updates_are_switched_off_leaves_today_alone(tmp_path: Path) -> None:
+    with loaded(tmp_path) as watch:
+        watch.run(watch.until_it_starts())
+        before = len(watch.requests)
+        switch(watch, OF_TODAY, InstigatorStatus.STOPPED)
+        midnight = watch.clock.now.replace(hour=0, minute=0) + DAY
+        while watch.clock.now < midnight:
+            assert watch.tick() == "Nothing is missing."
+        assert len(watch.requests) == before
+        watch.clock.now = midnight + timedelta(hours=4)
+        request = watch.until_it_starts()
+        assert request.partition_key == f"{midnight - DAY:%Y-%m-%d}"
+
+
+def test_tick_alert_that_cannot_be_sent_holds_nothing_up(tmp_path: Path) -> None:
+    with loaded(tmp_path) as watch:
+        for wait in BACK_OFF:
+            watch.until_it_starts(99)
+            watch.clock.now += wait
+        log = watch.desk.home.root / "alerts.log"
+        log.mkdir()
+        cursor = watch.cursor
+        watch.tick()
+        assert watch.cursor != cursor, "what was decided is remembered"
+        log.rmdir()
+        assert watch.alerts == []
+        watch.tick()
+        assert [alert.resolved for alert in watch.alerts] == [False]
 
 
 def test_tick_while_the_schedule_is_switched_off_starts_nothing_until_it_is_on(tmp_path: Path) -> None:

@@ -39,7 +39,9 @@ def missing(newest: dict[str, datetime], now: datetime) -> list[Missing]:
         excused=pl.DataFrame(schema=LACKING_SCHEMA),
         now=now,
     )
-    return missing_ranges(pl.concat([lack, feed_holes(beside, SYMBOLS, now - GRACE)]))
+    return missing_ranges(
+        pl.concat([lack, feed_holes(beside, dict.fromkeys(SYMBOLS, EXCHANGE_OPENED), now - GRACE)])
+    )
 
 
 def starts_of_a_week(missed: Collection[datetime], offset: timedelta) -> list[datetime]:

@@ -14,7 +14,7 @@ from crypto_bt.core.market import STANDARD_TIMEFRAMES
 from crypto_bt.defs.build import build_definitions
 from crypto_bt.defs.checks import candle_checks
 from crypto_bt.defs.dead_runs import PROCESS_TAG, fail_dead_runs
-from crypto_bt.defs.execute import run_job
+from crypto_bt.defs.execute import open_instance, run_job
 from crypto_bt.defs.resources import SNAPSHOT_TAG
 from crypto_bt.runtime.processes import process_mark
 from crypto_bt_tests.defs.desk_home import DeskHome, desk_home
@@ -181,6 +181,23 @@ def test_run_whose_process_was_killed_is_failed_by_the_next_one(home: DeskHome) 
         assert fail_dead_runs(instance) == [runs[0].run_id]
         statuses = [instance.get_run_by_id(run.run_id).status for run in runs]
     assert statuses == [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.STARTED]
+
+
+def test_run_that_the_daemon_started_names_its_process(home: DeskHome) -> None:
+    with open_instance(home.desk.home) as instance:
+        job = build_definitions(home.desk).resolve_job_def("data_validation")
+        run_id = job.execute_in_process(
+            instance=instance, tags=home.all_symbols(), raise_on_error=False
+        ).run_id
+        tag = instance.get_run_by_id(run_id).tags[PROCESS_TAG]
+        assert tag == f"{process_mark()} {run_id}"
+        killed, again = (
+            instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
+            for tags in ({}, {PROCESS_TAG: f"999999:1.00 {run_id}"})
+        )
+        instance.add_run_tags(killed.run_id, {PROCESS_TAG: f"999999:1.00 {killed.run_id}"})
+        assert fail_dead_runs(instance) == [killed.run_id], "one executed again has not begun yet"
+        instance.report_run_failed(again)
 
 
 def test_night_with_too_few_whole_symbols_is_blocked(tmp_path: Path) -> None:

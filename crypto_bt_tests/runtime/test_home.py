@@ -34,6 +34,15 @@ def test_prepare_makes_files_that_only_the_owner_reads(tmp_path: Path) -> None:
     assert stat.S_IMODE(home.root.stat().st_mode) == 0o700
 
 
+def test_locked_by_one_that_has_not_said_who_it_is_says_another_process(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.prepare(EXAMPLE, {})
+    with home.locked("market", "a test"):
+        (home.root / "market.lock.holder").unlink()
+        with pytest.raises(UsageError, match="in use by another process"), home.locked("market", "two"):
+            pass
+
+
 def test_prepare_where_a_file_stands_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"cannot be written.*--home DIR"):

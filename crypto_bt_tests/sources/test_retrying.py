@@ -21,14 +21,21 @@ def attempt(errors, chance=0.0):
 
     async def run():
         return await with_retries(
-            ask, what="BTCUSDT", sleep=time.sleep, chance=lambda: chance, on_retry=told.append
+            ask,
+            what="BTCUSDT",
+            sleep=time.sleep,
+            chance=lambda: chance,
+            on_retry=lambda *said: told.append(said),
         )
 
     try:
         outcome = asyncio.run(run())
     except Exception as error:  # noqa: BLE001
         outcome = error
-    assert told == time.sleeps
+    assert [seconds for seconds, _ in told] == time.sleeps
+    for number, (seconds, what) in enumerate(told):
+        assert what.startswith("BTCUSDT: ")
+        assert what.endswith(f"; try {number + 2} of 5 in {seconds:.0f} s.")
     return outcome, time.sleeps, len(pending)
 
 

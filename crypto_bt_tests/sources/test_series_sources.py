@@ -1,4 +1,7 @@
-"""Every source of series, against the loopback exchange: what each must keep, and what its faults become."""
+"""Every source of series, against the loopback exchange: what each must keep, and what its faults become.
+
+The loopback exchange has to serve a new source's path: ``simulator/outside.py``.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -7,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from crypto_bt.core.availability import RULES
 from crypto_bt.core.errors import SourceRefused, SourceUnavailable
+from crypto_bt.core.feed_quality import AGE_LIMITS, EXPECTED_SERIES
 from crypto_bt.core.schemas import SERIES_SCHEMA
+from crypto_bt.core.series import PLAUSIBLE
 from crypto_bt.simulator.faults import Fault, FaultKind, FaultPlan
 from crypto_bt.simulator.server import LoopbackExchange
 from crypto_bt.simulator.serving import running
@@ -55,6 +61,15 @@ def fetch(source: SeriesSource, series: str, start: datetime = NOW - timedelta(d
 
 EVERY = [(source.name, series) for source in series_sources("http://127.0.0.1:1") for series in source.series]
 contract = pytest.mark.parametrize(("name", "series"), EVERY)
+
+
+@contract
+def test_series_source_is_known_wherever_a_series_has_to_be(name: str, series: str) -> None:
+    [dataset] = [made.dataset for made in series_sources("http://127.0.0.1:1") if made.name == name]
+    assert series in RULES, "Say from when on its values are known: core/availability.py, RULES."
+    assert series in PLAUSIBLE, "Give the range of what can be: core/series.py, PLAUSIBLE."
+    assert series in EXPECTED_SERIES[dataset], "Name it: core/feed_quality.py, EXPECTED_SERIES."
+    assert series in AGE_LIMITS, "Say how old it may be: core/feed_quality.py, AGE_LIMITS."
 
 
 @contract

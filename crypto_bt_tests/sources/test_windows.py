@@ -40,11 +40,12 @@ def test_candle_pages_end_one_millisecond_before_the_open_candle():
     assert page.limit == 2
 
 
-def test_candle_pages_begin_with_the_candle_in_which_a_symbol_was_listed():
+def test_candle_pages_begin_a_month_before_the_listing_that_the_exchange_states():
+    """Recorded candles of BTCUSDT begin 16 days before its onboard date."""
     onboard = datetime(2026, 3, 10, 14, 30, tzinfo=UTC)
     (page,) = candle_pages(Timeframe.D1, datetime(2020, 1, 1, tzinfo=UTC), NOW, onboard, NOW)
 
-    assert (from_milliseconds(page.start), page.limit) == (datetime(2026, 3, 10, tzinfo=UTC), 4)
+    assert (from_milliseconds(page.start), page.limit) == (datetime(2026, 2, 8, tzinfo=UTC), 34)
 
 
 @pytest.mark.parametrize("onboard", [NOW, NOW + timedelta(days=3)])
@@ -56,7 +57,10 @@ def test_candle_pages_before_the_listing_are_none(onboard):
 @given(moments, moments, st.none() | moments, moments, st.sampled_from(Timeframe))
 def test_candle_pages_cover_each_closed_candle_once(start, end, onboard, now, timeframe):
     step = timeframe.milliseconds
-    listed = start if onboard is None else max(start, timeframe.floor(onboard))
+    listed = start
+    if onboard is not None:
+        asked_from = onboard if onboard >= now else onboard - timedelta(days=30)
+        listed = max(start, timeframe.floor(asked_from))
     expected = [
         time
         for time in range(FIRST, LAST, step)
