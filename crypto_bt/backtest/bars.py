@@ -1,17 +1,32 @@
 """Candles as the kernel's arrays: all symbols one after the other, cut where candles are missing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from crypto_bt.backtest.blocks import Blocks, blocks_of
+from crypto_bt.backtest.candle_rows import DAY_MS, candle_rows
+from crypto_bt.backtest.contracts import Contract
+from crypto_bt.backtest.finer_bars import FinerBars, finer_bars
 from crypto_bt.backtest.funding import FundingUse, funding_of_bars
-from crypto_bt.core.errors import BacktestError
+from crypto_bt.backtest.layout import (
+    BAR_FIELDS,
+    CLOSE,
+    HIGH,
+    LOW,
+    MARK_HIGH,
+    MARK_LOW,
+    OPEN,
+    PAID_AT_END,
+    PAID_AT_OPEN,
+)
+from crypto_bt.backtest.mark_extremes import mark_extremes
 from crypto_bt.core.market import Timeframe
 
-DAY_MS = 86_400_000
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -20,10 +35,10 @@ Integers = NDArray[np.int64]
 class Bars:
     """Bars of ``symbols`` (sorted), concatenated; symbol ``s`` owns ``offsets[s]`` to ``offsets[s + 1]``.
 
-    ``prices`` is (open, high, low, close), ``funding`` (settled at the bar's open, settled inside it) in
-    quote paid by a long per unit of quantity; all float64 of one length. ``day`` counts UTC days since
-    1970. ``stretches`` holds the first bar of every unbroken stretch plus the total, and symbol ``s`` owns
-    the stretches ``stretch_offsets[s]`` to ``stretch_offsets[s + 1]``.
+    ``lines`` (bars, 8) float64 has the columns of :mod:`crypto_bt.backtest.layout`; ``volume`` (bars) is in
+    units of the base asset. ``stretches`` holds the first bar of every unbroken stretch plus the total, and
+    symbol ``s`` owns the stretches ``stretch_offsets[s]`` to ``stretch_offsets[s + 1]``. ``blocks`` are the
+    UTC days of each stretch. ``contracts`` has one entry for each symbol.
     """
 
     timeframe: Timeframe
@@ -32,9 +47,11 @@ class Bars:
     stretches: Integers
     stretch_offsets: Integers
     open_time: Integers
-    day: Integers
-    prices: tuple[Floats, Floats, Floats, Floats]
-    funding: tuple[Floats, Floats]
+    lines: Floats
+    volume: Floats
+    blocks: Blocks
+    finer: FinerBars
+    contracts: tuple[Contract, ...]
     funding_use: FundingUse
 
     def __len__(self) -> int:
@@ -44,6 +61,16 @@ class Bars:
         """The bars of the symbol at this index."""
         return slice(int(self.offsets[symbol]), int(self.offsets[symbol + 1]))
 
+    @cached_property
+    def first_day(self) -> int:
+        """The first UTC day of any symbol, counted from 1970."""
+        return int(self.open_time.min()) // DAY_MS
+
+    @cached_property
+    def days(self) -> int:
+        """UTC days from the first bar of any symbol to the last."""
+        return int(self.open_time.max()) // DAY_MS - self.first_day + 1
+
 
 def arrange_bars(
     candles: pl.DataFrame,
@@ -51,65 +78,42 @@ def arrange_bars(
     *,
     funding_rates: pl.DataFrame | None = None,
     mark_prices: pl.DataFrame | None = None,
+    finer: pl.DataFrame | None = None,
+    contracts: Mapping[str, Contract] | None = None,
 ) -> Bars:
-    """Arrange ``candles`` (columns symbol, open_time, open, high, low, close; sorted, unique).
+    """Arrange ``candles`` (columns symbol, open_time, open, high, low, close, volume; sorted, unique).
 
-    ``funding_rates`` and ``mark_prices`` have the schemas of those datasets; without rates no position
-    pays funding. Raises :class:`BacktestError` for no candles, disorder, prices that are not positive
-    numbers, or open times off the timeframe's grid.
+    ``funding_rates`` and ``mark_prices`` have the schemas of those datasets; without rates no position pays
+    funding. ``finer`` are candles of a finer timeframe for rule 21. A symbol without an entry in
+    ``contracts`` has no tick, lot or margin tiers. Raises :class:`BacktestError` for no candles, disorder,
+    prices that are not positive numbers or contradict one another, or open times off the timeframe's grid.
     """
-    if candles.is_empty():
-        raise BacktestError(
-            f"There are no {timeframe} candles to backtest.", "Load some: crypto-bt data backfill."
-        )
-    keys = candles.select("symbol", open_time=pl.col("open_time").dt.epoch("ms"))
-    codes = keys["symbol"].rle_id().to_numpy().astype(np.int64)
-    open_time = keys["open_time"].to_numpy().astype(np.int64)
-    starts_symbol = np.append(True, np.diff(codes) != 0)
-    _require_order(keys, open_time, starts_symbol, timeframe)
-    names = ("open", "high", "low", "close")
-    # copies, because numba compiles once more for arrays that are read-only
-    prices = [np.array(candles[name].to_numpy(), dtype=np.float64) for name in names]
-    _require_prices(keys, names, prices)
-    starts = starts_symbol | (np.diff(open_time, prepend=open_time[0]) != timeframe.milliseconds)
-    first_bars = np.flatnonzero(starts_symbol)
-    stretches = np.flatnonzero(starts)
-    funding, use = funding_of_bars(candles, timeframe, funding_rates, mark_prices)
+    rows = candle_rows(candles, timeframe)
+    mark_high, mark_low = mark_extremes(candles, timeframe, mark_prices)
+    (at_open, inside), use = funding_of_bars(candles, timeframe, funding_rates, mark_prices)
+    lines = np.empty((len(rows.open_time), BAR_FIELDS))
+    for column, values in (
+        (OPEN, rows.open), (HIGH, rows.high), (LOW, rows.low), (CLOSE, rows.close),
+        (MARK_HIGH, mark_high), (MARK_LOW, mark_low),
+    ):  # fmt: skip
+        lines[:, column] = values
+    for first, last in zip(rows.offsets[:-1], rows.offsets[1:], strict=True):
+        # Each symbol from zero: what others paid would cost it digits.
+        paid = np.cumsum(np.column_stack([at_open[first:last], inside[first:last]]).ravel())
+        lines[first:last, PAID_AT_OPEN] = paid[0::2]
+        lines[first:last, PAID_AT_END] = paid[1::2]
+    known = contracts or {}
     return Bars(
         timeframe=timeframe,
-        symbols=tuple(keys["symbol"].gather(first_bars).to_list()),
-        offsets=np.append(first_bars, len(open_time)).astype(np.int64),
-        stretches=np.append(stretches, len(open_time)).astype(np.int64),
-        stretch_offsets=np.append(np.searchsorted(stretches, first_bars), len(stretches)).astype(np.int64),
-        open_time=open_time,
-        day=open_time // DAY_MS,
-        prices=(prices[0], prices[1], prices[2], prices[3]),
-        funding=funding,
+        symbols=rows.symbols,
+        offsets=rows.offsets,
+        stretches=rows.stretches,
+        stretch_offsets=rows.stretch_offsets,
+        open_time=rows.open_time,
+        lines=lines,
+        volume=rows.volume,
+        blocks=blocks_of(lines, rows.open_time // DAY_MS, rows.stretches, rows.offsets),
+        finer=finer_bars(candles, timeframe, finer, mark_prices),
+        contracts=tuple(known.get(symbol, Contract()) for symbol in rows.symbols),
         funding_use=use,
     )
-
-
-def _require_order(
-    keys: pl.DataFrame, open_time: Integers, starts_symbol: NDArray[np.bool_], timeframe: Timeframe
-) -> None:
-    ordered = np.append(True, np.diff(open_time) > 0) | starts_symbol
-    first_symbols = keys["symbol"].filter(pl.Series(starts_symbol))
-    if not ordered.all():
-        where = keys.row(int(np.flatnonzero(~ordered)[0]))
-        raise BacktestError(
-            f"{timeframe} candles are not sorted and unique at {where}.", "Sort by symbol, open_time."
-        )
-    if not first_symbols.is_sorted() or first_symbols.n_unique() != len(first_symbols):
-        raise BacktestError(f"{timeframe} candles are not sorted by symbol.", "Sort by symbol, open_time.")
-    off_grid = np.flatnonzero(open_time % timeframe.milliseconds)
-    if len(off_grid):
-        raise BacktestError(f"{keys.row(int(off_grid[0]))} is not the start of a {timeframe} candle.")
-
-
-def _require_prices(keys: pl.DataFrame, names: Sequence[str], prices: Sequence[Floats]) -> None:
-    for name, values in zip(names, prices, strict=True):
-        bad = np.flatnonzero(~(np.isfinite(values) & (values > 0.0)))
-        if len(bad):
-            raise BacktestError(
-                f"{keys.row(int(bad[0]))}: {name} is {values[bad[0]]}, not a positive number."
-            )

@@ -1,148 +1,207 @@
-"""Runs the kernel: parameter sets in, statistics out, on one or more threads with the same bits."""
+"""Runs the kernel: parameter sets in, statistics and daily equity out, the same bits on any number of threads."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crypto_bt.backtest.bars import Bars
-from crypto_bt.backtest.layout import PARAMETER_DTYPE, STATISTICS, TRADE_FIELDS
+from crypto_bt.backtest.layout import STATISTICS, TRADE_FIELDS
+from crypto_bt.backtest.parameters import (
+    contract_array,
+    largest_notionals,
+    parameter_array,
+    tier_arrays,
+)
 from crypto_bt.backtest.rules import Rules
 from crypto_bt.core.errors import BacktestError
 
 #: Signal sets of one run; more would push a symbol's signals out of the processor's cache.
 MAX_SIGNAL_SETS: Final = 32
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Signals:
+    """``targets`` (sets, bars) int8: the target seen at each bar's close, in hundredths from -100 to 100.
+
+    What a strategy may give with a target: ``stop_prices`` and ``target_prices`` (sets, bars), and ``atr``
+    (sets or 1, bars), in quote, NaN where there is none; each may be empty (0, 0).
+    """
+
+    targets: NDArray[np.int8]
+    stop_prices: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    target_prices: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    atr: Floats = field(default_factory=lambda: np.empty((0, 0)))
+
+
+class _Market(NamedTuple):
+    """The kernel's view of :class:`Bars` and :class:`Signals`."""
+
+    bars: Floats
+    volume: Floats
+    blocks: Floats
+    block_first: NDArray[np.int64]
+    block_day: NDArray[np.int64]
+    block_of: NDArray[np.int32]
+    stretches: NDArray[np.int64]
+    stretch_offsets: NDArray[np.int64]
+    longest: int
+    days: int
+    finer: Floats
+    first_finer: NDArray[np.int64]
+    finer_count: int
+    stop_prices: Floats
+    target_prices: Floats
+    atr: Floats
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One parameter set in full: ``statistics`` (symbols, 16); ``trades`` (n, 12) in the order of symbol and
+    """One parameter set in full: ``statistics`` (symbols, 19); ``trades`` (n, 13) in the order of symbol and
     time, with ``trade_symbol`` (n); ``equity`` (bars) in quote, marked at each bar's close."""
 
-    statistics: NDArray[np.float64]
-    trades: NDArray[np.float64]
+    statistics: Floats
+    trades: Floats
     trade_symbol: NDArray[np.int64]
-    equity: NDArray[np.float64]
-
-
-def parameter_array(rules: Sequence[tuple[int, Rules]]) -> NDArray[np.void]:
-    """The kernel's parameter sets from pairs of (row of the signals, rules)."""
-    array = np.zeros(len(rules), PARAMETER_DTYPE)
-    for line, (signal_set, rule) in zip(array, rules, strict=True):
-        line["signal_set"] = signal_set
-        line["stop_loss"] = rule.stop_loss or 0.0
-        line["take_profit"] = rule.take_profit or 0.0
-        line["leverage"] = rule.leverage
-        line["commission"] = rule.costs.commission
-        line["slippage"] = rule.costs.slippage
-    return array
+    equity: Floats
 
 
 def run(
     bars: Bars,
-    signals: NDArray[np.int8],
+    signals: Signals,
     parameters: NDArray[np.void],
     *,
     capital: float = 1.0,
     threads: int = 1,
-) -> NDArray[np.float64]:
-    """Statistics (symbols, parameter sets, 16) of one account of ``capital`` per symbol and parameter set.
+    daily: Floats | None = None,
+) -> Floats:
+    """Statistics (symbols, parameter sets, 19) of one account of ``capital`` per symbol and parameter set.
 
-    ``signals`` is (sets, bars) of -1, 0, 1: the target seen at each bar's close.
+    ``daily`` (parameter sets, days + 1), if given, gets the equity of all symbols added to it, at the start
+    and at each UTC midnight. Raises :class:`BacktestError` where the arrays do not fit one another.
     """
-    output = np.zeros((len(bars.symbols), len(parameters), len(STATISTICS)))
+    statistics = np.zeros((len(bars.symbols), len(parameters), len(STATISTICS)))
     nothing = np.empty((0, len(TRADE_FIELDS))), np.zeros(len(bars.symbols) + 1, np.int64), np.empty(0)
-    _run(bars, signals, parameters, capital, threads, output, *nothing)
-    return output
+    matrix = np.empty((0, 0)) if daily is None else daily
+    run_range = _prepared(bars, signals, parameters, capital, statistics, matrix, *nothing)
+    if threads <= 1:
+        run_range(0, len(parameters))
+        return statistics
+    run_range(0, 0)  # compile once, before the threads need it
+    ends = np.linspace(0, len(parameters), min(len(parameters), 4 * threads) + 1).astype(int).tolist()
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [
+            pool.submit(run_range, first, last) for first, last in zip(ends[:-1], ends[1:], strict=True)
+        ]:
+            done.result()
+    return statistics
 
 
-def record(
-    bars: Bars, signal: NDArray[np.int8], rules: Rules, *, capital: float = 1.0, threads: int = 1
-) -> Recording:
-    """Trades and equity of one parameter set, by the same code as :func:`run`. ``signal`` is (bars,)."""
-    output = np.zeros((len(bars.symbols), 1, len(STATISTICS)))
-    offsets = _most_trades(bars, signal)
+def record(bars: Bars, signals: Signals, rules: Rules, *, capital: float = 1.0) -> Recording:
+    """Trades and equity of the first signal set under one set of rules, by the same code as :func:`run`."""
+    statistics = np.zeros((len(bars.symbols), 1, len(STATISTICS)))
+    offsets = _most_trades(bars, signals.targets[0])
     trades = np.empty((int(offsets[-1]) + 1, len(TRADE_FIELDS)))
     equity = np.full(len(bars), np.nan)
-    _run(
-        bars,
-        signal[None, :],
-        parameter_array([(0, rules)]),
-        capital,
-        threads,
-        output,
-        trades,
-        offsets,
-        equity,
+    parameters = parameter_array([(0, rules)])
+    run_range = _prepared(
+        bars, signals, parameters, capital, statistics, np.empty((0, 0)), trades, offsets, equity
     )
-    counts = output[:, 0, STATISTICS.index("trades")].astype(np.int64)
+    run_range(0, 1)
+    counts = statistics[:, 0, STATISTICS.index("trades")].astype(np.int64)
     kept = [trades[start : start + count] for start, count in zip(offsets[:-1], counts, strict=True)]
     for symbol in range(len(bars.symbols)):
         _carry_forward(equity[bars.span(symbol)], capital)
     return Recording(
-        statistics=output[:, 0, :],
+        statistics=statistics[:, 0, :],
         trades=np.concatenate(kept),
         trade_symbol=np.repeat(np.arange(len(counts)), counts),
         equity=equity,
     )
 
 
-def _run(
+def _prepared(
     bars: Bars,
-    signals: NDArray[np.int8],
+    signals: Signals,
     parameters: NDArray[np.void],
     capital: float,
-    threads: int,
-    output: NDArray[np.float64],
-    trades: NDArray[np.float64],
+    statistics: Floats,
+    daily: Floats,
+    trades: Floats,
     trade_offsets: NDArray[np.int64],
-    equity: NDArray[np.float64],
-) -> None:
-    from crypto_bt.backtest.kernel import run_symbols
+    equity: Floats,
+) -> Callable[[int, int], None]:
+    """A function that runs the parameter sets from the first to the last (exclusive) index."""
+    from crypto_bt.backtest.kernel.accounts import run_parameters
 
-    if signals.dtype != np.int8 or signals.ndim != 2 or signals.shape[1] != len(bars):
-        raise BacktestError(
-            f"Signals are {signals.dtype} {signals.shape}.",
-            f"They must be int8 of shape (sets, {len(bars)}).",
-        )
-    if len(signals) > MAX_SIGNAL_SETS:
-        raise BacktestError(
-            f"{len(signals)} signal sets in one run.", f"Run at most {MAX_SIGNAL_SETS} at a time."
-        )
-    follows = int(parameters["signal_set"].max(initial=0))
-    if follows >= len(signals):
-        raise BacktestError(f"A parameter set follows signal row {follows} of {len(signals)}.")
-    if capital <= 0.0:
-        raise BacktestError(f"The capital of an account is {capital}.", "It must be above 0.")
+    _require_fit(bars, signals, parameters, capital, daily)
+    market = _Market(
+        bars.lines, bars.volume, bars.blocks.lines, bars.blocks.first, bars.blocks.day, bars.blocks.of,
+        bars.stretches, bars.stretch_offsets, int(np.diff(bars.offsets).max()), bars.days,
+        bars.finer.lines, bars.finer.first, bars.finer.count,
+        signals.stop_prices, signals.target_prices, signals.atr,
+    )  # fmt: skip
+    contracts = contract_array(bars.contracts)
+    tiers, tier_offsets = tier_arrays(bars.contracts)
+    largest = largest_notionals(bars.contracts, parameters)
 
     def run_range(first: int, last: int) -> None:
-        run_symbols(
-            first, last, bars.prices, bars.funding, bars.day, bars.stretches, bars.stretch_offsets,
-            signals, parameters, float(capital), output, trades, trade_offsets, equity,
+        run_parameters(
+            first, last, market, contracts, tiers, tier_offsets, largest, signals.targets, parameters,
+            float(capital), statistics, daily, trades, trade_offsets, equity,
         )  # fmt: skip
 
-    count = len(bars.symbols)
-    if threads <= 1:
-        run_range(0, count)
-        return
-    run_range(0, 0)  # compile once, before the threads need it
-    with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(run_range, symbol, symbol + 1) for symbol in range(count)]:
-            done.result()
+    return run_range
 
 
-def _most_trades(bars: Bars, signal: NDArray[np.int8]) -> NDArray[np.int64]:
+def _require_fit(
+    bars: Bars, signals: Signals, parameters: NDArray[np.void], capital: float, daily: Floats
+) -> None:
+    targets = signals.targets
+    if targets.dtype != np.int8 or targets.ndim != 2 or targets.shape[1] != len(bars):
+        raise BacktestError(
+            f"Targets are {targets.dtype} {targets.shape}.",
+            f"They must be int8 of shape (sets, {len(bars)}).",
+        )
+    if len(targets) > MAX_SIGNAL_SETS:
+        raise BacktestError(
+            f"{len(targets)} signal sets in one run.", f"Run at most {MAX_SIGNAL_SETS} at a time."
+        )
+    given: tuple[tuple[str, Any, tuple[int, ...]], ...] = (
+        ("stop_prices", signals.stop_prices, (0, len(targets))),
+        ("target_prices", signals.target_prices, (len(signals.stop_prices),)),
+        ("atr", signals.atr, (0, 1, len(targets))),
+    )
+    for name, values, rows in given:
+        if len(values) not in rows or (len(values) and values.shape[1] != len(bars)):
+            raise BacktestError(
+                f"{name} are {values.shape}.", f"They must be of shape (sets, {len(bars)}), or empty."
+            )
+    follows = int(parameters["signal_set"].max(initial=0))
+    if follows >= len(targets):
+        raise BacktestError(f"A parameter set follows signal row {follows} of {len(targets)}.")
+    if capital <= 0.0:
+        raise BacktestError(f"The capital of an account is {capital}.", "It must be above 0.")
+    if daily.size and daily.shape != (len(parameters), bars.days + 1):
+        raise BacktestError(
+            f"The equity matrix is {daily.shape}.", f"It must be {(len(parameters), bars.days + 1)}."
+        )
+
+
+def _most_trades(bars: Bars, targets: NDArray[np.int8]) -> NDArray[np.int64]:
     """Where each symbol's trades begin in the recording: each needs a change to a target that is not flat."""
     starts = np.zeros(len(bars), np.bool_)
     starts[bars.stretches[:-1]] = True
-    entries = (signal != 0) & (starts | np.append(True, signal[1:] != signal[:-1]))
+    sign = np.sign(targets)
+    entries = (sign != 0) & (starts | np.append(True, sign[1:] != sign[:-1]))
     return np.append(0, np.cumsum(entries))[bars.offsets].astype(np.int64)
 
 
-def _carry_forward(equity: NDArray[np.float64], capital: float) -> None:
+def _carry_forward(equity: Floats, capital: float) -> None:
     """Fill the bars on which nothing could change (flat, no order) with the equity before them."""
     known = np.where(np.isnan(equity), -1, np.arange(len(equity)))
     last = np.maximum.accumulate(known)

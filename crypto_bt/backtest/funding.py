@@ -59,8 +59,10 @@ def _settlements_in(
     if mark_prices is None or mark_prices.is_empty():
         rates = rates.with_columns(mark_1h=pl.lit(None, pl.Float64))
     else:
-        hours = mark_prices.select("symbol", funding_time="open_time", mark_1h="open")
-        rates = rates.join(hours, on=["symbol", "funding_time"], how="left", maintain_order="left")
+        hours = mark_prices.select("symbol", hour="open_time", mark_1h="open")
+        rates = rates.with_columns(hour=pl.col("funding_time").dt.truncate("1h")).join(
+            hours, on=["symbol", "hour"], how="left", maintain_order="left"
+        )
     bars = candles.select(
         "symbol", "open_time", candle_open="open", bar=pl.int_range(pl.len(), dtype=pl.Int64)
     )

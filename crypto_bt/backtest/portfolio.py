@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from crypto_bt.backtest.bars import DAY_MS, Bars
+from crypto_bt.backtest.bars import Bars
+from crypto_bt.backtest.candle_rows import DAY_MS
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,13 @@ def daily_equity(bars: Bars, equity: NDArray[np.float64], capital: float) -> Dai
 
     A day's mark is that of its last bar; a day without bars keeps the mark before it.
     """
-    first_day, last_day = int(bars.day.min()), int(bars.day.max())
-    days = np.arange(first_day, last_day + 1)
+    first_day = bars.first_day
+    days = np.arange(first_day, first_day + bars.days)
     accounts = np.full((len(days) + 1, len(bars.symbols)), capital)
     spans = []
     for symbol in range(len(bars.symbols)):
         span = bars.span(symbol)
-        day = bars.day[span]
+        day = bars.open_time[span] // DAY_MS
         last_bar = np.searchsorted(day, days, side="right") - 1
         listed = last_bar >= 0
         accounts[1:, symbol][listed] = equity[span][last_bar[listed]]

@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from crypto_bt.backtest.needs import join_needs
 from crypto_bt.core.errors import BacktestError
@@ -27,31 +25,33 @@ def strategy_frame(
 
 
 def evaluate(strategy: Strategy, frame: pl.DataFrame) -> pl.DataFrame:
-    """Columns symbol, open_time, close_time, target (Int8), one row per row of ``frame``; null becomes 0.
+    """Columns symbol, open_time, close_time, target (Float64, -1 to 1 in hundredths), a row per row of ``frame``.
 
-    The first ``warm_up`` bars of each symbol, and of every stretch after missing candles, are flat. Raises
-    :class:`BacktestError` if the expression fails or gives anything but -1, 0, 1 or null.
+    Null becomes 0. The first ``warm_up`` bars of each symbol, and of every stretch after missing candles, are
+    flat. Raises :class:`BacktestError` if the expression fails or gives anything but -1 to 1 or null.
     """
     try:
         raw = frame.select("symbol", "open_time", "close_time", target=strategy.target())
+    except BacktestError:
+        raise
     except (Exception, pl.exceptions.PanicException) as error:
         reason = str(error).strip().split("\n")[0]
         raise BacktestError(f"Strategy {strategy.name} failed: {type(error).__name__}: {reason}.") from error
     if not (raw["target"].dtype.is_numeric() or raw["target"].dtype == pl.Null):
         raise BacktestError(
             f"Strategy {strategy.name} gives a target of type {raw['target'].dtype}.",
-            "It must be -1, 0 or 1.",
+            "It must be from -1 to 1.",
         )
-    wrong = raw.filter(~_is_target(pl.col("target")))
+    wrong = raw.filter(~is_target(pl.col("target")))
     if not wrong.is_empty():
         symbol, open_time, _, value = wrong.row(0)
         raise BacktestError(
             f"Strategy {strategy.name} gives the target {value} for {symbol} at {open_time:%Y-%m-%d %H:%M}.",
-            "It must be -1, 0 or 1 (null is flat).",
+            "It must be from -1 (short) to 1 (long); null is flat.",
         )
     warm = bars_since_gap(raw, strategy.timeframe) >= strategy.warm_up
     return raw.with_columns(
-        target=pl.when(warm).then(pl.col("target").fill_null(0)).otherwise(0).cast(pl.Int8)
+        target=pl.when(warm).then(hundredths(pl.col("target")) / 100).otherwise(0.0)
     )
 
 
@@ -62,9 +62,14 @@ def targets(
     return evaluate(strategy, strategy_frame(candles, strategy, extras))
 
 
-def _is_target(value: pl.Expr) -> pl.Expr:
-    """-1, 0, 1 or null; NaN is none of them."""
-    return value.is_null() | (value == -1) | (value == 0) | (value == 1)
+def is_target(value: pl.Expr) -> pl.Expr:
+    """Whether a value is from -1 to 1, or null; NaN is not."""
+    return value.is_null() | value.cast(pl.Float64).is_between(-1.0, 1.0)
+
+
+def hundredths(target: pl.Expr) -> pl.Expr:
+    """A target as a whole number (Int8) of hundredths, rounded half to even; null is 0 (rules 3 and 4)."""
+    return (target.cast(pl.Float64) * 100).round(mode="half_to_even").fill_null(0).cast(pl.Int8)
 
 
 def bars_since_gap(frame: pl.DataFrame, timeframe: Timeframe) -> pl.Series:
@@ -74,25 +79,3 @@ def bars_since_gap(frame: pl.DataFrame, timeframe: Timeframe) -> pl.Series:
     row = pl.int_range(pl.len(), dtype=pl.Int64)
     start = pl.when((new_symbol | after_gap).fill_null(True)).then(row).otherwise(None).forward_fill()
     return frame.select(bars=row - start)["bars"]
-
-
-def signal_array(candles: pl.DataFrame, wanted: pl.DataFrame) -> NDArray[np.int8]:
-    """``wanted`` (symbol, open_time, target) in the rows of ``candles`` as the kernel takes it; absent is 0.
-
-    Raises :class:`BacktestError` for a target outside -1, 0, 1, or given twice for one bar.
-    """
-    if not wanted.select(_is_target(pl.col("target")).all()).item():
-        raise BacktestError("A target is not -1, 0 or 1.", "Give short, flat or long.")
-    twice = wanted.select("symbol", "open_time").is_duplicated()
-    if twice.any():
-        symbol, open_time = wanted.filter(twice).select("symbol", "open_time").row(0)
-        raise BacktestError(
-            f"{symbol} has two targets at {open_time:%Y-%m-%d %H:%M}.", "Give one for each bar."
-        )
-    joined = candles.select("symbol", "open_time").join(
-        wanted.select("symbol", "open_time", "target"),
-        on=["symbol", "open_time"],
-        how="left",
-        maintain_order="left",
-    )
-    return joined["target"].fill_null(0).cast(pl.Int8).to_numpy().copy()

@@ -43,6 +43,9 @@ EQUITY_SCHEMA: Final[dict[str, pl.DataType]] = {
     "drawdown": pl.Float64(),
 }
 
+#: Whole numbers of the kernel that the metrics table shows as they are.
+COUNTS: Final = ("liquidations", "refused", "decided_finer", "decided_by_stop")
+
 METRICS_SCHEMA: Final[dict[str, pl.DataType]] = {
     "symbol": pl.String(),
     "trades": pl.Int64(),
@@ -60,6 +63,9 @@ METRICS_SCHEMA: Final[dict[str, pl.DataType]] = {
     "slippage": pl.Float64(),
     "funding": pl.Float64(),
     "liquidations": pl.Int64(),
+    "refused": pl.Int64(),
+    "decided_finer": pl.Int64(),
+    "decided_by_stop": pl.Int64(),
     "first": UTC_MS,
     "last": UTC_MS,
 }
@@ -73,8 +79,7 @@ def trades_table(bars: Bars, recording: Recording) -> pl.DataFrame:
     field = {name: recording.trades[:, index] for index, name in enumerate(TRADE_FIELDS)}
     exit_bar = field["exit_bar"].astype(np.int64)
     side, quantity = field["side"], field["quantity"]
-    moved = side * quantity * (field["exit_price"] - field["entry_price"])
-    net = moved - field["commission"] - field["funding"]
+    net = field["moved"] - field["commission"] - field["funding"]
     labels = {int(reason): reason.label for reason in ExitReason}
     symbols = np.array(bars.symbols, dtype=object)[recording.trade_symbol]
     return pl.DataFrame(
@@ -87,7 +92,7 @@ def trades_table(bars: Bars, recording: Recording) -> pl.DataFrame:
             "entry_price": field["entry_price"],
             "exit_price": field["exit_price"],
             "quantity": quantity,
-            "gross_pnl": moved + field["slippage"],
+            "gross_pnl": field["moved"] + field["slippage"],
             "commission": field["commission"],
             "slippage": field["slippage"],
             "funding": field["funding"],
@@ -97,6 +102,15 @@ def trades_table(bars: Bars, recording: Recording) -> pl.DataFrame:
         },
         schema_overrides={"symbol": pl.String, "exit_reason": pl.String},
     ).cast(TRADES_SCHEMA)  # type: ignore[arg-type]
+
+
+def bar_equity_table(bars: Bars, equity: NDArray[np.float64]) -> pl.DataFrame:
+    """Equity of every bar at its close: symbol, open_time, equity (quote)."""
+    counts = np.diff(bars.offsets).tolist()
+    symbols = [pl.repeat(symbol, count, eager=True) for symbol, count in zip(bars.symbols, counts, strict=True)]
+    return pl.DataFrame(
+        {"symbol": pl.concat(symbols), "open_time": pl.Series(bars.open_time).cast(UTC_MS), "equity": equity}
+    )
 
 
 def equity_table(daily: DailyEquity) -> pl.DataFrame:
@@ -147,7 +161,7 @@ def _metrics_row(
         "commission": figure["commission"],
         "slippage": figure["slippage"],
         "funding": figure["funding"],
-        "liquidations": int(figure["liquidations"]),
+        **{name: int(figure[name]) for name in COUNTS},
         "first": int(open_time[0]),
         "last": int(open_time[-1]) + bars.timeframe.milliseconds,
     }

@@ -126,13 +126,15 @@ class Account:
             self.scale_out(price, time)
 
     def inside(self, candle: Candle) -> None:
-        """The last two points of rule 21, on finer candles where stop and limit lie in one bar."""
+        """The last two points of rule 21, on finer candles where an adverse level and a limit lie in one bar."""
         p = self.position
         assert p is not None
         best = candle.extreme(p.side)
-        both = p.falls_to(p.levels.stop, candle.extreme(-p.side)) and (
-            p.rises_to(p.levels.target, best) or p.rises_to(p.levels.scale_out, best)
-        )
+        sunk = liquidation_price(self.contract.tiers, p.margin, p.side, p.held, p.fill)
+        both = (
+            p.falls_to(p.levels.stop, candle.extreme(-p.side))
+            or p.falls_to(sunk, candle.mark_extreme(-p.side))
+        ) and (p.rises_to(p.levels.target, best) or p.rises_to(p.levels.scale_out, best))
         steps = candle.finer if both and candle.finer else [candle]
         if both and candle.finer:
             self.decided_finer += 1
@@ -213,8 +215,8 @@ class Account:
         margin = p.margin * quantity / p.held
         gain = p.gain(fill, quantity)
         fee = quantity * fill * bps / 10_000
-        if margin + gain - fee <= 0.0:
-            self.liquidate(market, time)
+        if margin + gain - fee <= 1e-12 * quantity * p.fill:
+            self.liquidate(market, time, nothing_left=True)
             return
         whole = quantity == p.held
         self.cash += margin + gain - fee
@@ -224,11 +226,13 @@ class Account:
             self.blocked = 0 if reason == "signal" else p.side  # 20
             self.book(reason, time)
 
-    def liquidate(self, price: float, time: datetime) -> None:  # 22, 35
+    def liquidate(self, price: float, time: datetime, nothing_left: bool = False) -> None:  # 14, 22, 35
         p = self.position
         assert p is not None
         left = p.margin + p.gain(price)
-        fee = min(self.contract.liquidation_fee * p.held * price, max(0.0, left))
+        fee = max(0.0, left)
+        if not nothing_left:
+            fee = min(self.contract.liquidation_fee * p.held * price, fee)
         self.cash += max(0.0, left - fee)
         p.part_with(p.held, price, price, max(p.gain(price), -p.margin), fee)
         self.blocked = p.side

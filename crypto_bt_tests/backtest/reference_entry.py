@@ -103,12 +103,14 @@ def attach(rules: Rules, contract: Contract, wish: Wish, fill: float) -> Levels:
     if side * (given - fill) <= 0:
         raise Refused("the strategy's target is not on the favourable side")
     trail = exits.trail_by if exits.trail_by is not None and present(exits.trail_by) else None
-    after = exits.trail_after or Distance()
+    trail_from = side * inf
+    if trail:
+        trail_from = -side * inf if not present(exits.trail_after) else ahead(exits.trail_after)
     return Levels(
         stop=stop_of(rules, contract, wish, fill),
         target=min(ahead(exits.take_profit), given, key=lambda level: side * level),
         scale_out=ahead(exits.scale_out_at),
-        trail_from=nearest(fill + side * length_of(after, wish, fill), tick) if trail else side * inf,
+        trail_from=trail_from,
         trail_percent=trail.percent if trail else 0.0,
         trail_amount=trail.atr * (wish.atr or 0.0) if trail else 0.0,
         break_even_from=ahead(exits.break_even_after),

@@ -36,7 +36,10 @@ def maintenance(tiers: Sequence[Tier], notional: float) -> float:
 
 
 def liquidation_price(tiers: Sequence[Tier], margin: float, side: int, quantity: float, fill: float) -> float:
-    """LP of rule 22: the price in whose tier the formula of that tier gives it; if none, infinitely far."""
+    """LP of rule 22: the price in whose tier the formula of that tier gives it.
+
+    Where no price above 0 does: a long is sunk at none of them, a short at each.
+    """
     bands = (
         [
             (tier.floor, tier.cap if tier is not tiers[-1] else inf, tier.rate, amount)
@@ -54,7 +57,7 @@ def liquidation_price(tiers: Sequence[Tier], margin: float, side: int, quantity:
             return price
         nearly.append((min(abs(quantity * price / bound - 1.0) for bound in (low or inf, high)), price))
     missed, price = min(nearly, default=(inf, 0.0))
-    return price if missed < 1e-12 else -side * inf
+    return price if missed < 1e-12 else -inf if side == 1 else 0.0
 
 
 def largest_notional(tiers: Sequence[Tier], leverage: float) -> float:
