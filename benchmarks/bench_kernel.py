@@ -1,7 +1,7 @@
 """Speed of the kernel: ``python benchmarks/kernel.py`` prints one JSON object a line.
 
 The work: 60 symbols x 6,570 H4 bars (3 years) x 64 parameter sets = 8 signal sets (Donchian channels of 10
-to 80 bars) x 8 exit rules, with stops, targets, funding, slippage, leverage and all 16 statistics, on a
+to 80 bars) x 8 exit rules, with funding, slippage, leverage, margin tiers and all statistics, on a
 random walk with fat tails. The rate is in million bar-parameters per CPU second, median of 7, compilation
 excluded.
 """
@@ -17,9 +17,12 @@ import numpy as np
 import polars as pl
 
 from crypto_bt.backtest.bars import arrange_bars
-from crypto_bt.backtest.engine import parameter_array, run
-from crypto_bt.backtest.rules import Costs, Rules
-from crypto_bt.backtest.signals import signal_array, targets
+from crypto_bt.backtest.contracts import Contract, contract_tiers
+from crypto_bt.backtest.engine import run
+from crypto_bt.backtest.parameters import parameter_array
+from crypto_bt.backtest.rules import Costs, Distance, Exits, Rules, Sizing
+from crypto_bt.backtest.signal_arrays import signals_of, stacked
+from crypto_bt.backtest.signals import targets
 from crypto_bt.core.market import Timeframe
 from crypto_bt.core.schemas import CANDLE_SCHEMA, FUNDING_SCHEMA
 from crypto_bt.strategies import build_strategy
@@ -39,7 +42,10 @@ def market() -> tuple[pl.DataFrame, pl.DataFrame]:
         high = np.maximum(open_, close) * (1.0 + np.abs(rng.normal(0.0, 0.004, BARS)))
         low = np.minimum(open_, close) * (1.0 - np.abs(rng.normal(0.0, 0.004, BARS)))
         symbol = f"S{number:02d}USDT"
-        rows = {"symbol": symbol, "open_time": times, "open": open_, "high": high, "low": low, "close": close}
+        rows = {
+            "symbol": symbol, "open_time": times, "open": open_, "high": high, "low": low, "close": close,
+            "volume": 1e6,
+        }
         candles.append(pl.DataFrame(rows, schema_overrides={"open_time": CANDLE_SCHEMA["open_time"]}))
         settled = {
             "symbol": symbol,
@@ -51,21 +57,33 @@ def market() -> tuple[pl.DataFrame, pl.DataFrame]:
     return pl.concat(candles), pl.concat(rates)
 
 
-def measure(label: str, with_exits: bool, threads: int) -> dict[str, object]:
+def exits_of(case: str, number: int) -> Exits:
+    """The ``number``-th of 8 ways to leave, by case."""
+    step = 0.02 + 0.02 * number
+    if case == "no stops":
+        return Exits()
+    if case == "trailing":
+        return Exits(stop_loss=Distance(step), trail_after=Distance(step), trail_by=Distance(step))
+    return Exits(stop_loss=Distance(step), take_profit=Distance(2.0 * step))
+
+
+def measure(case: str, threads: int) -> dict[str, object]:
     """Median rate of one case."""
     candles, rates = market()
-    bars = arrange_bars(candles, Timeframe.H4, funding_rates=rates)
+    tiers = contract_tiers(["BTCUSDT"])["BTCUSDT"]
+    contracts = dict.fromkeys(candles["symbol"].unique(), Contract(liquidation_fee=0.0125, tiers=tiers))
+    bars = arrange_bars(candles, Timeframe.H4, funding_rates=rates, contracts=contracts)
     channels = [build_strategy("donchian_breakout", {"channel": 10 * number}) for number in range(1, 9)]
-    signals = np.stack([signal_array(candles, targets(strategy, candles)) for strategy in channels])
-    exits = [
-        (0.02 + 0.02 * number, 0.04 + 0.04 * number) if with_exits else (None, None) for number in range(8)
-    ]
-    rules = [
-        (row, Rules(Costs(5.0, 2.0), stop_loss=stop, take_profit=target, leverage=1.0 + number % 3))
-        for row in range(8)
-        for number, (stop, target) in enumerate(exits)
-    ]
-    parameters = parameter_array(rules)
+    signals = stacked(
+        [signals_of(candles, targets(strategy, candles), Timeframe.H4) for strategy in channels]
+    )
+    parameters = parameter_array(
+        [
+            (row, Rules(Costs(), exits_of(case, number), Sizing(exposure=1.0 + number % 3)))
+            for row in range(8)
+            for number in range(8)
+        ]
+    )
     output = run(bars, signals, parameters, threads=threads)
     cpu, wall = [], []
     for _ in range(REPEATS):
@@ -76,7 +94,7 @@ def measure(label: str, with_exits: bool, threads: int) -> dict[str, object]:
     work = len(bars) * len(parameters) / 1e6
     return {
         "benchmark": "kernel",
-        "case": label,
+        "case": case,
         "work": f"{SYMBOLS} symbols x {BARS} bars x {len(parameters)} parameter sets",
         "tool": "crypto_bt",
         "threads": threads,
@@ -89,5 +107,5 @@ def measure(label: str, with_exits: bool, threads: int) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    for label, with_exits, threads in (("stops", True, 1), ("stops", True, 2), ("no stops", False, 1)):
-        sys.stdout.write(json.dumps(measure(label, with_exits, threads)) + "\n")
+    for case, threads in (("stops", 1), ("stops", 2), ("no stops", 1), ("trailing", 1)):
+        sys.stdout.write(json.dumps(measure(case, threads)) + "\n")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crypto_bt.backtest.bars import Bars
-from crypto_bt.backtest.layout import STATISTICS, TRADE_FIELDS
+from crypto_bt.backtest.layout import ACCOUNT_DTYPE, STATISTICS, TRADE_FIELDS
 from crypto_bt.backtest.parameters import (
     contract_array,
     largest_notionals,
@@ -49,7 +49,6 @@ class _Market(NamedTuple):
     block_of: NDArray[np.int32]
     stretches: NDArray[np.int64]
     stretch_offsets: NDArray[np.int64]
-    longest: int
     days: int
     finer: Floats
     first_finer: NDArray[np.int64]
@@ -141,7 +140,7 @@ def _prepared(
     _require_fit(bars, signals, parameters, capital, daily)
     market = _Market(
         bars.lines, bars.volume, bars.blocks.lines, bars.blocks.first, bars.blocks.day, bars.blocks.of,
-        bars.stretches, bars.stretch_offsets, int(np.diff(bars.offsets).max()), bars.days,
+        bars.stretches, bars.stretch_offsets, bars.days,
         bars.finer.lines, bars.finer.first, bars.finer.count,
         signals.stop_prices, signals.target_prices, signals.atr,
     )  # fmt: skip
@@ -149,10 +148,18 @@ def _prepared(
     tiers, tier_offsets = tier_arrays(bars.contracts)
     largest = largest_notionals(bars.contracts, parameters)
 
+    longest = int(np.diff(bars.offsets).max())
+
     def run_range(first: int, last: int) -> None:
+        sets = len(signals.targets)
+        scratch = (
+            np.zeros(1, ACCOUNT_DTYPE)[0],
+            np.empty((sets, longest + 1), np.int64),
+            np.empty(sets, np.int64),
+        )
         run_parameters(
             first, last, market, contracts, tiers, tier_offsets, largest, signals.targets, parameters,
-            float(capital), statistics, daily, trades, trade_offsets, equity,
+            float(capital), statistics, daily, trades, trade_offsets, equity, scratch,
         )  # fmt: skip
 
     return run_range

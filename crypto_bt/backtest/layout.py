@@ -27,8 +27,10 @@ TIER_FLOOR, TIER_RATE, TIER_AMOUNT = range(3)
 
 _DISTANCES: Final = ("stop", "target", "trail_after", "trail", "even_after", "scale")
 #: One parameter set: which row of the signals it follows, and its rules as plain fractions; a distance has
-#: a part in percent of the entry (as a fraction) and one in average true ranges. ``trails``, ``moves``,
-#: ``needs_atr`` and ``costs_vary`` say which rules are in force, ``time_stop`` 0 that there is none.
+#: a part in percent of the entry (as a fraction) and one in average true ranges. ``margin_rate``
+#: is margin over notional, ``carried`` the largest notional over cash that leaves room for margin and
+#: commission. ``trails``, ``moves``, ``needs_atr`` and ``costs_vary`` say which rules are in force, and
+#: ``time_stop`` 0 that there is none.
 PARAMETER_DTYPE: Final = np.dtype(
     [
         ("signal_set", np.int64),
@@ -44,6 +46,8 @@ PARAMETER_DTYPE: Final = np.dtype(
         ("impact", np.float64),
         ("exposure", np.float64),
         ("leverage", np.float64),
+        ("margin_rate", np.float64),
+        ("carried", np.float64),
         ("risk", np.float64),
         ("trails", np.bool_),
         ("waits_to_trail", np.bool_),

@@ -36,6 +36,8 @@ def parameter_array(rules: Sequence[tuple[int, Rules]]) -> NDArray[np.void]:
         line["slippage"] = costs.slippage_bps / 10_000.0
         line["range_share"], line["impact"] = costs.range_share, costs.impact
         line["exposure"], line["leverage"] = sizing.exposure, sizing.leverage_used
+        line["margin_rate"] = 1.0 / sizing.leverage_used
+        line["carried"] = 1.0 / (1.0 / sizing.leverage_used + costs.taker_bps / 10_000.0)
         line["risk"] = sizing.risk_per_trade or 0.0
         line["trails"] = bool(exits.trail_by)
         line["waits_to_trail"] = bool(exits.trail_after)

@@ -12,7 +12,6 @@ from crypto_bt.backtest.kernel.leaving import book, leave
 from crypto_bt.backtest.kernel.opening import enter
 from crypto_bt.backtest.kernel.runs import find_runs, sign
 from crypto_bt.backtest.layout import (
-    ACCOUNT_DTYPE,
     CLOSE,
     FINAL_EQUITY,
     OPEN,
@@ -117,7 +116,7 @@ def run_account(
 def run_parameters(
     first: int, last: int, market: Any, contracts: Any, tiers: Any, tier_offsets: Any, largest: Any,
     signals: Any, parameters: Any, capital: float, statistics: Any, daily: Any, trades: Any,
-    trade_offsets: Any, equity: Any,
+    trade_offsets: Any, equity: Any, scratch: Any,
 ) -> Any:  # fmt: skip
     """The accounts of the parameter sets ``first`` to ``last`` (exclusive) on every symbol.
 
@@ -125,11 +124,8 @@ def run_parameters(
     symbols in ``daily`` (parameter sets, days + 1; no rows where it is not wanted) has one order. ``trades``
     and ``equity`` have no rows unless the one parameter set is to be recorded.
     """
-    account = np.zeros(1, ACCOUNT_DTYPE)
-    a = account[0]
-    no_days = np.empty(0)
-    runs = np.empty((signals.shape[0], market.longest + 1), np.int64)
-    counts = np.empty(signals.shape[0], np.int64)
+    a, runs, counts = scratch
+    no_days = equity[:0]
     for symbol in range(contracts.shape[0]):
         bounds = market.stretches[market.stretch_offsets[symbol] : market.stretch_offsets[symbol + 1] + 1]
         counts[:] = -1

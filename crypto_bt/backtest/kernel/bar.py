@@ -72,7 +72,7 @@ def hold_through(
         meet_levels(a, row, trades, rules, contract, tiers, line, volume, line, i)
     if a.side != 0.0:
         if rules.moves:
-            a.best, a.stop = moved_stop(a, rules, contract.tick, favourable)
+            a.best, a.stop = moved_stop(a, rules, contract.tick, a.best, a.stop, favourable)
         a.mark = a.cash + a.margin + a.side * a.held * (line[CLOSE] - a.entry)
 
 
@@ -133,11 +133,10 @@ def scale_out(
 
 
 @part
-def moved_stop(a: Any, rules: Any, tick: float, extreme: float) -> Any:
+def moved_stop(a: Any, rules: Any, tick: float, best: float, stop: float, extreme: float) -> Any:
     """The best price after a bar or block whose favourable extreme is given, and the stop it leads to."""
     side = a.side
-    best = extreme if side * extreme > side * a.best else a.best
-    stop = a.stop
+    best = extreme if side * extreme > side * best else best
     if is_favourable(side, best, a.trail_from):
         trailing = nearest(best - side * (rules.trail_percent * best + a.trail_amount), tick)
         stop = trailing if side * trailing > side * stop else stop

@@ -44,7 +44,7 @@ def cache_folder() -> Path | None:
 
 def part(function: Callable[..., Any]) -> Any:
     """A part of the kernel, compiled into the functions that call it."""
-    return njit(nogil=True, error_model="numpy")(function)
+    return njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)(function)
 
 
 def whole(function: Callable[..., Any]) -> Any:
@@ -54,6 +54,6 @@ def whole(function: Callable[..., Any]) -> Any:
         return part(function)
     before, config.CACHE_DIR = config.CACHE_DIR, str(folder)
     try:
-        return njit(nogil=True, cache=True, error_model="numpy")(function)
+        return njit(nogil=True, cache=True, error_model="numpy", _nrt=False)(function)
     finally:
         config.CACHE_DIR = before

@@ -62,15 +62,13 @@ def watch_margin(a: Any, tiers: Any, needed: float) -> Any:
     is watched closely from twice its entry price on, where higher rates could hold; a long whose sink is
     so far up, always. ``needed`` (quote) is how much the margin may fall before this is called again.
     """
-    a.least_margin = a.margin - max(needed, abs(a.margin) / 32.0)
+    a.least_margin = a.margin - max(needed, abs(a.margin) * 0.03125)
     rate = 0.0
     if tiers.shape[0] > 0:
         rate = tiers[tier_of(tiers, 2.0 * a.held * a.entry), TIER_RATE]
-    by_unit = a.least_margin / a.held
     twice = 2.0 * a.entry
-    if a.side > 0.0:
-        a.sink = (a.entry - by_unit) / (1.0 - rate)
-        if a.sink >= twice:
-            a.sink = np.inf
-    else:
-        a.sink = min((a.entry + by_unit) / (1.0 + rate), twice)
+    a.sink = (a.held * a.entry - a.side * a.least_margin) / (a.held * (1.0 - a.side * rate))
+    if a.side < 0.0:
+        a.sink = min(a.sink, twice)
+    elif a.sink >= twice:
+        a.sink = np.inf

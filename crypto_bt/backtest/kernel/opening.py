@@ -42,9 +42,7 @@ def wanted_quantity(
     given_stop: float, atr: float,
 ) -> Any:  # fmt: skip
     """Rule 12 before rounding to the lot; NaN where it refuses. ``largest`` is the tier's notional, quote."""
-    notional = min(rules.exposure * weight * cash, largest)
-    notional = min(notional, cash / (1.0 / rules.leverage + rules.taker))
-    quantity = notional / fill
+    quantity = min(rules.exposure * weight * cash, largest, cash * rules.carried) / fill
     if rules.risk > 0.0:
         stop = stop_level(rules, tick, side, fill, given_stop, atr)
         if np.isinf(stop):
@@ -67,7 +65,9 @@ def enter(
     if rules.needs_atr and np.isnan(atr):
         return False
     price, tick, cash = line[OPEN], contract.tick, a.cash
-    expected = wanted_quantity(rules, tick, largest, side, weight, price, cash, given_stop, atr)
+    expected = 0.0  # only costs that vary with the quantity ask for it
+    if rules.costs_vary:
+        expected = wanted_quantity(rules, tick, largest, side, weight, price, cash, given_stop, atr)
     fill = market_fill(rules, contract, line, volume, price, side, expected)
     if np.isnan(expected) or fill <= 0.0:
         return False
@@ -89,7 +89,7 @@ def enter(
     a.stop, a.target = stop, target
     attach_moving_exits(a, rules, contract, fill, atr)
     a.entry_bar, a.before, a.paid_until = i, cash, line[PAID_AT_OPEN]
-    a.margin = quantity * fill / rules.leverage
+    a.margin = quantity * fill * rules.margin_rate
     a.commission = rules.taker * quantity * fill
     a.slippage = quantity * abs(fill - price)
     a.funding = a.moved = a.proceeds = 0.0
