@@ -43,7 +43,12 @@ def market() -> tuple[pl.DataFrame, pl.DataFrame]:
         low = np.minimum(open_, close) * (1.0 - np.abs(rng.normal(0.0, 0.004, BARS)))
         symbol = f"S{number:02d}USDT"
         rows = {
-            "symbol": symbol, "open_time": times, "open": open_, "high": high, "low": low, "close": close,
+            "symbol": symbol,
+            "open_time": times,
+            "open": open_,
+            "high": high,
+            "low": low,
+            "close": close,
             "volume": 1e6,
         }
         candles.append(pl.DataFrame(rows, schema_overrides={"open_time": CANDLE_SCHEMA["open_time"]}))

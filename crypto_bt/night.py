@@ -1,7 +1,7 @@
 """The child process of a night: ``python -m crypto_bt.night --spec SPEC.json --out FOLDER``.
 
-Reads one snapshot, runs every strategy, and writes trades, equity, metrics and signals as Parquet and
-stamp.json into an empty folder. The same spec, snapshot and code give the same bytes. Progress goes to
+Reads one snapshot, runs every strategy, and writes its tables (:data:`TABLES`) as Parquet and stamp.json into
+an empty folder. The same spec, snapshot and code give the same bytes. Progress goes to
 stdout as one JSON object a line. Any failure: exit code 1, one sentence on stderr, nothing to publish.
 """
 
@@ -10,12 +10,13 @@ import json
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from crypto_bt.backtest.code_version import code_version
-from crypto_bt.backtest.nightly import Night, Say, compute_night
+from crypto_bt.backtest.nightly.compute import Night, Say, compute_night
 from crypto_bt.backtest.results import SCHEMA_VERSION, iso
 from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.core.errors import BacktestError, CryptoBtError
@@ -94,7 +95,11 @@ def _stamp(spec: NightSpec, snapshot: Snapshot, night: Night, code: str) -> dict
         "libraries": {name: version(name) for name in _LIBRARIES},
         "strategies": night.strategies,
         "benchmark": spec.benchmark,
-        "costs": {"commission_bps": spec.costs.commission_bps, "slippage_bps": spec.costs.slippage_bps},
+        "costs": asdict(spec.costs),
+        "walk_forward": asdict(spec.walk_forward),
+        "execution": spec.execution.value,
+        "trials": night.trials,
+        "seed": spec.seed,
         "initial_capital": spec.initial_capital,
         "symbols": sorted(night.symbols),
         "left_out": dict(sorted(night.left_out.items())),

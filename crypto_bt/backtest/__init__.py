@@ -4,7 +4,8 @@
 
     from crypto_bt.backtest import Distance, Exits, Rules, simulate, targets
     wanted = targets(strategy, candles)
-    result = simulate(candles, wanted, timeframe=strategy.timeframe, rules=Rules(exits=Exits(stop_loss=Distance(0.05))))
+    rules = Rules(exits=Exits(stop_loss=Distance(0.05)))
+    result = simulate(candles, wanted, timeframe=strategy.timeframe, rules=rules)
     result.metrics, result.trades, result.equity
 """
 

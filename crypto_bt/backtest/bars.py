@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -38,7 +37,8 @@ class Bars:
     ``lines`` (bars, 8) float64 has the columns of :mod:`crypto_bt.backtest.layout`; ``volume`` (bars) is in
     units of the base asset. ``stretches`` holds the first bar of every unbroken stretch plus the total, and
     symbol ``s`` owns the stretches ``stretch_offsets[s]`` to ``stretch_offsets[s + 1]``. ``blocks`` are the
-    UTC days of each stretch. ``contracts`` has one entry for each symbol.
+    UTC days of each stretch. ``contracts`` has one entry for each symbol. Equity is kept for ``days`` UTC
+    days from ``first_day`` (counted from 1970) on.
     """
 
     timeframe: Timeframe
@@ -53,6 +53,8 @@ class Bars:
     finer: FinerBars
     contracts: tuple[Contract, ...]
     funding_use: FundingUse
+    first_day: int
+    days: int
 
     def __len__(self) -> int:
         return len(self.open_time)
@@ -60,16 +62,6 @@ class Bars:
     def span(self, symbol: int) -> slice:
         """The bars of the symbol at this index."""
         return slice(int(self.offsets[symbol]), int(self.offsets[symbol + 1]))
-
-    @cached_property
-    def first_day(self) -> int:
-        """The first UTC day of any symbol, counted from 1970."""
-        return int(self.open_time.min()) // DAY_MS
-
-    @cached_property
-    def days(self) -> int:
-        """UTC days from the first bar of any symbol to the last."""
-        return int(self.open_time.max()) // DAY_MS - self.first_day + 1
 
 
 def arrange_bars(
@@ -80,13 +72,16 @@ def arrange_bars(
     mark_prices: pl.DataFrame | None = None,
     finer: pl.DataFrame | None = None,
     contracts: Mapping[str, Contract] | None = None,
+    days: tuple[int, int] | None = None,
 ) -> Bars:
     """Arrange ``candles`` (columns symbol, open_time, open, high, low, close, volume; sorted, unique).
 
     ``funding_rates`` and ``mark_prices`` have the schemas of those datasets; without rates no position pays
     funding. ``finer`` are candles of a finer timeframe for rule 21. A symbol without an entry in
-    ``contracts`` has no tick, lot or margin tiers. Raises :class:`BacktestError` for no candles, disorder,
-    prices that are not positive numbers or contradict one another, or open times off the timeframe's grid.
+    ``contracts`` has no tick, lot or margin tiers. ``days`` are the first and the last UTC day of the equity
+    (counted from 1970), where these symbols are only a part of more. Raises :class:`BacktestError` for no
+    candles, disorder, prices that are not positive numbers or contradict one another, or open times off the
+    timeframe's grid.
     """
     rows = candle_rows(candles, timeframe)
     mark_high, mark_low = mark_extremes(candles, timeframe, mark_prices)
@@ -103,6 +98,8 @@ def arrange_bars(
         lines[first:last, PAID_AT_OPEN] = paid[0::2]
         lines[first:last, PAID_AT_END] = paid[1::2]
     known = contracts or {}
+    day = rows.open_time // DAY_MS
+    first_day, last_day = days or (int(day.min()), int(day.max()))
     return Bars(
         timeframe=timeframe,
         symbols=rows.symbols,
@@ -112,8 +109,10 @@ def arrange_bars(
         open_time=rows.open_time,
         lines=lines,
         volume=rows.volume,
-        blocks=blocks_of(lines, rows.open_time // DAY_MS, rows.stretches, rows.offsets),
+        blocks=blocks_of(lines, day - first_day, rows.stretches, rows.offsets),
         finer=finer_bars(candles, timeframe, finer, mark_prices),
         contracts=tuple(known.get(symbol, Contract()) for symbol in rows.symbols),
         funding_use=use,
+        first_day=first_day,
+        days=last_day - first_day + 1,
     )

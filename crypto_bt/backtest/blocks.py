@@ -28,7 +28,7 @@ from crypto_bt.backtest.layout import (
 @dataclass(frozen=True)
 class Blocks:
     """``lines`` (blocks, 8) float64 with the columns of :mod:`crypto_bt.backtest.layout`; ``first`` (blocks
-    + 1) is each block's first bar, ``day`` its UTC day counted from the first day of any symbol; ``of``
+    + 1) is each block's first bar, ``day`` its UTC day counted from the first day of the equity; ``of``
     (bars) the block of each bar."""
 
     lines: NDArray[np.float64]
@@ -43,7 +43,10 @@ def blocks_of(
     stretches: NDArray[np.int64],
     offsets: NDArray[np.int64],
 ) -> Blocks:
-    """Sum up ``lines`` (bars, 8) by ``day`` and stretch; ``offsets`` are the symbols' first bars."""
+    """Sum up ``lines`` (bars, 8) by stretch and ``day`` (counted from the first day of the equity).
+
+    ``offsets`` are the symbols' first bars.
+    """
     begins = np.append(True, np.diff(day) != 0)
     begins[stretches[:-1]] = True
     first = np.flatnonzero(begins)
@@ -64,6 +67,6 @@ def blocks_of(
     return Blocks(
         lines=blocks,
         first=np.append(first, len(day)).astype(np.int64),
-        day=day[first] - day.min(),
+        day=day[first],
         of=(np.cumsum(begins) - 1).astype(np.int32),
     )

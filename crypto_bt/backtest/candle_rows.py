@@ -51,7 +51,10 @@ def candle_rows(candles: pl.DataFrame, timeframe: Timeframe) -> CandleRows:
         np.append(stretches, len(open_time)).astype(np.int64),
         np.append(np.searchsorted(stretches, first_bars), len(stretches)).astype(np.int64),
         open_time,
-        *prices,
+        prices[0],
+        prices[1],
+        prices[2],
+        prices[3],
         # A copy, because numba compiles once more for arrays that are read-only.
         np.array(candles["volume"].cast(pl.Float64).fill_null(0.0).to_numpy()),
     )
@@ -84,8 +87,8 @@ def _require_prices(keys: pl.DataFrame, prices: list[NDArray[np.float64]]) -> No
     open_, high, low, close = prices
     bad = np.flatnonzero((high < np.maximum(open_, close)) | (low > np.minimum(open_, close)))
     if len(bad):
-        values = dict(zip(PRICES, (float(each[bad[0]]) for each in prices), strict=True))
+        seen = dict(zip(PRICES, (float(each[bad[0]]) for each in prices), strict=True))
         raise BacktestError(
-            f"{keys.row(int(bad[0]))}: the candle contradicts itself: {values}.",
+            f"{keys.row(int(bad[0]))}: the candle contradicts itself: {seen}.",
             "Fetch it anew: crypto-bt data repair.",
         )

@@ -41,7 +41,7 @@ class Contract:
     def __post_init__(self) -> None:
         for name in ("tick", "lot", "min_quantity", "min_notional", "liquidation_fee"):
             if not 0.0 <= getattr(self, name) < float("inf"):
-                raise BacktestError(f"{name} of a contract is {getattr(self, name)}.", "It must be 0 or more.")
+                raise BacktestError(f"{name} of a contract is {getattr(self, name)}.", "Give 0 or more.")
         expected, rate = 0.0, 0.0
         for tier in self.tiers:
             if tier.floor != expected or tier.cap <= tier.floor or not rate <= tier.rate < 1.0:
@@ -69,7 +69,7 @@ class Contract:
 
 @cache
 def margin_tiers() -> dict[str, Any]:
-    """The data file: ``source``, ``collected`` (a date) and ``tiers``: symbol to [cap, rate, leverage] each."""
+    """The data file: ``source``, ``collected`` (a month), ``tiers`` by symbol: [cap, rate, leverage] each."""
     found: dict[str, Any] = json.loads(MARGIN_TIERS.read_text("utf-8"))
     return found
 

@@ -1,8 +1,9 @@
-"""Runs the kernel: parameter sets in, statistics and daily equity out, the same bits on any number of threads."""
+"""Runs the kernel: parameter sets in, statistics and daily equity out; the same bits on any threads."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -93,9 +94,7 @@ def run(
     run_range(0, 0)  # compile once, before the threads need it
     ends = np.linspace(0, len(parameters), min(len(parameters), 4 * threads) + 1).astype(int).tolist()
     with ThreadPoolExecutor(threads) as pool:
-        for done in [
-            pool.submit(run_range, first, last) for first, last in zip(ends[:-1], ends[1:], strict=True)
-        ]:
+        for done in [pool.submit(run_range, first, last) for first, last in pairwise(ends)]:
             done.result()
     return statistics
 

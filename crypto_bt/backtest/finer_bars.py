@@ -60,12 +60,14 @@ def finer_bars(
 
 def _timeframe_of(finer: pl.DataFrame, timeframe: Timeframe) -> Timeframe:
     """The timeframe of sorted candles, told by the smallest step between two of one symbol."""
-    steps = finer.select(step=pl.col("open_time").diff().over("symbol"))["step"].drop_nulls()
-    step = steps.min()
-    found = next((known for known in Timeframe if known.delta == step), Timeframe.H1 if step is None else None)
+    since = pl.col("open_time").dt.epoch("ms").diff().over("symbol")
+    step = finer.select(step=since)["step"].drop_nulls().min()
+    if step is None:  # a lone candle, which covers nothing
+        return min(Timeframe, key=lambda known: known.delta)
+    found = next((known for known in Timeframe if known.milliseconds == step), None)
     if found is None or timeframe.milliseconds <= found.milliseconds:
         raise BacktestError(
-            f"The finer candles are {step} apart, those to resolve {timeframe.delta}.",
+            f"The finer candles are {step!r} ms apart, those to resolve {timeframe.milliseconds} ms.",
             "Give candles of one finer timeframe.",
         )
     return found

@@ -93,9 +93,7 @@ class Sizing:
     risk_per_trade: float | None = None
 
     def __post_init__(self) -> None:
-        _require(
-            0.0 < self.exposure <= MAX_LEVERAGE, "exposure", self.exposure, "above 0 and at most 125"
-        )
+        _require(0.0 < self.exposure <= MAX_LEVERAGE, "exposure", self.exposure, "above 0 and at most 125")
         if self.leverage is not None:
             _require(
                 1.0 <= self.leverage <= MAX_LEVERAGE, "leverage", self.leverage, "from 1 to 125, or null"

@@ -1,5 +1,7 @@
 """Tables of targets as the kernel's arrays, in the rows of the candles they are traded on (rules 4 and 6)."""
 
+from typing import TypeVar
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -9,6 +11,7 @@ from crypto_bt.backtest.signals import hundredths, is_target
 from crypto_bt.core.errors import BacktestError
 from crypto_bt.core.market import Timeframe
 
+_Number = TypeVar("_Number", bound=np.generic)
 #: What a table of targets may say beside symbol, open_time and target.
 LEVELS = ("stop_price", "target_price", "atr")
 
@@ -27,9 +30,9 @@ def signals_of(
     ``target_timeframe`` finer than ``timeframe``.
     """
     _require_sound(wanted)
-    placed = _placed(candles, wanted, timeframe, target_timeframe or timeframe)
-    targets = placed.select(hundredths(pl.col("target")))["target"].to_numpy()[None, :].copy()
-    stops, limits, atr = (_level(placed, name) for name in LEVELS)
+    rows = followed_rows(candles, wanted, timeframe, target_timeframe or timeframe)
+    targets = place(wanted.select(hundredths(pl.col("target")))["target"].to_numpy(), rows, 0)[None, :]
+    stops, limits, atr = (_level(wanted, name, rows) for name in LEVELS)
     if len(stops) or len(limits):
         absent = np.full((1, len(candles)), np.nan)
         stops, limits = (values if len(values) else absent for values in (stops, limits))
@@ -69,39 +72,42 @@ def _require_sound(wanted: pl.DataFrame) -> None:
                 )
 
 
-def _placed(
+def followed_rows(
     candles: pl.DataFrame, wanted: pl.DataFrame, timeframe: Timeframe, target_timeframe: Timeframe
-) -> pl.DataFrame:
-    """One row for each candle: the target it follows at its close, with its levels."""
-    columns = ["symbol", "open_time", "target", *(name for name in LEVELS if name in wanted.columns)]
-    if target_timeframe is timeframe:
-        return candles.select("symbol", "open_time").join(
-            wanted.select(columns), on=["symbol", "open_time"], how="left", maintain_order="left"
-        )
+) -> NDArray[np.int64]:
+    """For each of ``candles`` (sorted by symbol, open_time) the row of ``wanted`` that it follows, or -1.
+
+    A bar follows the newest target whose bar closed by its own close, for one step of the targets.
+    """
     if target_timeframe.delta < timeframe.delta:
         raise BacktestError(
             f"Targets of {target_timeframe} bars cannot be traded on {timeframe} bars.",
             "Give candles of the targets' timeframe or a finer one.",
         )
-    known = (
-        wanted.select(columns)
-        .with_columns(known_at=pl.col("open_time") + target_timeframe.delta)
-        .drop("open_time")
-        .sort("symbol", "known_at")
-    )
+    known = wanted.select(
+        "symbol",
+        known_at=pl.col("open_time") + target_timeframe.delta,
+        row=pl.int_range(pl.len(), dtype=pl.Int64),
+    ).sort("symbol", "known_at")
     closes = candles.select("symbol", close_time=pl.col("open_time") + timeframe.delta)
     joined = closes.join_asof(
         known, left_on="close_time", right_on="known_at", by="symbol", strategy="backward",
         check_sortedness=False,
     )  # fmt: skip
     fresh = pl.col("close_time") - pl.col("known_at") < target_timeframe.delta
-    return joined.with_columns(
-        pl.when(fresh).then(pl.col(name)).otherwise(None).alias(name) for name in columns[2:]
-    )
+    rows = joined.select(pl.when(fresh).then(pl.col("row")).otherwise(-1).fill_null(-1))
+    return rows.to_series().to_numpy()
 
 
-def _level(placed: pl.DataFrame, name: str) -> NDArray[np.float64]:
+def place(values: NDArray[_Number], rows: NDArray[np.int64], absent: float) -> NDArray[_Number]:
+    """``values`` at ``rows``; ``absent`` where the row is -1."""
+    placed: NDArray[_Number] = np.append(values, np.array(absent, values.dtype))[rows]
+    return placed
+
+
+def _level(wanted: pl.DataFrame, name: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """(1, bars) with NaN where nothing was given; empty where no row has one."""
-    if name not in placed.columns or placed[name].null_count() == len(placed):
+    if name not in wanted.columns or wanted[name].null_count() == len(wanted):
         return np.empty((0, 0))
-    return placed[name].cast(pl.Float64).fill_null(np.nan).to_numpy()[None, :].copy()
+    values = wanted[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    return place(values, rows, np.nan)[None, :]

@@ -25,7 +25,7 @@ def strategy_frame(
 
 
 def evaluate(strategy: Strategy, frame: pl.DataFrame) -> pl.DataFrame:
-    """Columns symbol, open_time, close_time, target (Float64, -1 to 1 in hundredths), a row per row of ``frame``.
+    """Columns symbol, open_time, close_time, target (-1 to 1 in hundredths) for each row of ``frame``.
 
     Null becomes 0. The first ``warm_up`` bars of each symbol, and of every stretch after missing candles, are
     flat. Raises :class:`BacktestError` if the expression fails or gives anything but -1 to 1 or null.
@@ -50,9 +50,7 @@ def evaluate(strategy: Strategy, frame: pl.DataFrame) -> pl.DataFrame:
             "It must be from -1 (short) to 1 (long); null is flat.",
         )
     warm = bars_since_gap(raw, strategy.timeframe) >= strategy.warm_up
-    return raw.with_columns(
-        target=pl.when(warm).then(hundredths(pl.col("target")) / 100).otherwise(0.0)
-    )
+    return raw.with_columns(target=pl.when(warm).then(hundredths(pl.col("target")) / 100).otherwise(0.0))
 
 
 def targets(

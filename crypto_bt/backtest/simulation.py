@@ -72,10 +72,11 @@ def simulate_bars(bars: Bars, signals: Signals, *, rules: Rules, initial_capital
     capital = initial_capital / len(bars.symbols)
     recording = record(bars, signals, rules, capital=capital)
     daily = daily_equity(bars, recording.equity, capital)
+    trades = trades_table(bars, recording)
     return Result(
-        trades=trades_table(bars, recording),
+        trades=trades,
         equity=equity_table(daily),
-        metrics=metrics_table(bars, recording, daily),
+        metrics=metrics_table(bars, recording, daily, trades),
         bar_equity=bar_equity_table(bars, recording.equity),
         daily=daily,
         funding=bars.funding_use,

@@ -2,19 +2,36 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from crypto_bt.backtest.gates import Gate, Gates
 from crypto_bt.backtest.rules import Costs
 from crypto_bt.core.errors import BacktestError
+from crypto_bt.core.market import Timeframe
+
+
+@dataclass(frozen=True, slots=True)
+class WalkForwardPlan:
+    """Lengths in days of :func:`crypto_bt.backtest.walk_forward.windows`."""
+
+    train: int = 90
+    test: int = 30
+    step: int = 15
+    anchored: bool = False
+    purge: int = 1
+    embargo: int = 0
 
 
 @dataclass(frozen=True)
 class NightSpec:
     """``store`` is the store's folder and ``snapshot`` the id to read; only candles closed by ``cutoff`` (and
     opened at ``history_start`` or later) count. ``strategies`` maps name to the parameters that differ from
-    the defaults; ``left_out`` maps symbol to reason. ``code_version``, if given, must be the child's own."""
+    the defaults; ``left_out`` maps symbol to reason. ``execution`` is the timeframe that is traded on,
+    ``liquidity`` the size of the point-in-time universe. ``trials`` is how many parameter sets were ever
+    tried, this night's included (None: only this night's). ``seed`` is that of the resampling.
+    ``code_version``, if given, must be the child's own."""
 
     store: str
     snapshot: str
@@ -24,7 +41,13 @@ class NightSpec:
     strategies: Mapping[str, Mapping[str, Any]]
     left_out: Mapping[str, str] = field(default_factory=dict)
     costs: Costs = field(default_factory=Costs)
+    walk_forward: WalkForwardPlan = field(default_factory=WalkForwardPlan)
+    gates: Gates = field(default_factory=Gates)
+    execution: Timeframe = Timeframe.H1
     initial_capital: float = 10_000.0
+    liquidity: int = 30
+    trials: int | None = None
+    seed: int = 7
     threads: int = 1
     benchmark: str = "buy_and_hold"
     history_start: datetime | None = None
@@ -33,10 +56,8 @@ class NightSpec:
     def to_json(self) -> str:
         """As text for :meth:`from_json`."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        values["costs"] = {
-            "commission_bps": self.costs.commission_bps,
-            "slippage_bps": self.costs.slippage_bps,
-        }
+        for name in ("costs", "walk_forward", "gates"):
+            values[name] = asdict(values[name])
         values["night"], values["cutoff"] = self.night.isoformat(), self.cutoff.isoformat()
         values["history_start"] = self.history_start.isoformat() if self.history_start else None
         return json.dumps(values, sort_keys=True, indent=1, default=_plain)
@@ -53,8 +74,13 @@ class NightSpec:
             values["cutoff"] = _moment("cutoff", values["cutoff"])
             if values.get("history_start"):
                 values["history_start"] = _moment("history_start", values["history_start"])
-            if "costs" in values:
-                values["costs"] = Costs(**values["costs"])
+            parts = {"costs": Costs, "walk_forward": WalkForwardPlan, "execution": Timeframe}
+            for name, kind in parts.items():
+                if name in values:
+                    given = values[name]
+                    values[name] = kind(**given) if isinstance(given, dict) else kind(given)
+            if "gates" in values:
+                values["gates"] = Gates(**{name: Gate(**gate) for name, gate in values["gates"].items()})
             values["symbols"] = tuple(sorted(values["symbols"]))
             return cls(**values)
         except KeyError as error:

@@ -1,6 +1,5 @@
 """The result tables of one backtest: trades, equity, metrics."""
 
-from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -10,8 +9,10 @@ from numpy.typing import NDArray
 from crypto_bt.backtest import metrics
 from crypto_bt.backtest.bars import Bars
 from crypto_bt.backtest.engine import Recording
-from crypto_bt.backtest.layout import STATISTICS, TRADE_FIELDS, ExitReason
+from crypto_bt.backtest.layout import BARS_HELD, CLOSE, OPEN, STATISTICS, TRADE_FIELDS, ExitReason
+from crypto_bt.backtest.market_factor import MARKET, alpha, beta, market_marks
 from crypto_bt.backtest.portfolio import DailyEquity
+from crypto_bt.backtest.trade_metrics import trade_figures
 from crypto_bt.core.schemas import UTC_MS
 
 #: The row of the metrics table that describes the equal-share portfolio.
@@ -44,21 +45,37 @@ EQUITY_SCHEMA: Final[dict[str, pl.DataType]] = {
 }
 
 #: Whole numbers of the kernel that the metrics table shows as they are.
-COUNTS: Final = ("liquidations", "refused", "decided_finer", "decided_by_stop")
+COUNTS: Final = ("refused", "decided_finer", "decided_by_stop")
 
+#: Fractions, days and hours as the docstrings of the figures say; money in quote units. ``alpha`` and
+#: ``beta`` are against BTCUSDT, ``first`` and ``last`` bound the bars.
 METRICS_SCHEMA: Final[dict[str, pl.DataType]] = {
     "symbol": pl.String(),
     "trades": pl.Int64(),
+    "closed_trades": pl.Int64(),
     "net_return": pl.Float64(),
     "annual_return": pl.Float64(),
     "volatility": pl.Float64(),
     "sharpe": pl.Float64(),
     "sortino": pl.Float64(),
     "calmar": pl.Float64(),
+    "omega": pl.Float64(),
     "max_drawdown": pl.Float64(),
+    "max_drawdown_days": pl.Int64(),
+    "longest_drawdown_days": pl.Int64(),
+    "value_at_risk_95": pl.Float64(),
+    "conditional_value_at_risk_95": pl.Float64(),
     "win_rate": pl.Float64(),
     "profit_factor": pl.Float64(),
+    "expectancy": pl.Float64(),
+    "payoff": pl.Float64(),
+    "sqn": pl.Float64(),
+    "losing_streak": pl.Int64(),
     "exposure": pl.Float64(),
+    "turnover": pl.Float64(),
+    "average_holding_hours": pl.Float64(),
+    "alpha": pl.Float64(),
+    "beta": pl.Float64(),
     "commission": pl.Float64(),
     "slippage": pl.Float64(),
     "funding": pl.Float64(),
@@ -107,7 +124,7 @@ def trades_table(bars: Bars, recording: Recording) -> pl.DataFrame:
 def bar_equity_table(bars: Bars, equity: NDArray[np.float64]) -> pl.DataFrame:
     """Equity of every bar at its close: symbol, open_time, equity (quote)."""
     counts = np.diff(bars.offsets).tolist()
-    symbols = [pl.repeat(symbol, count, eager=True) for symbol, count in zip(bars.symbols, counts, strict=True)]
+    symbols = [pl.repeat(name, count, eager=True) for name, count in zip(bars.symbols, counts, strict=True)]
     return pl.DataFrame(
         {"symbol": pl.concat(symbols), "open_time": pl.Series(bars.open_time).cast(UTC_MS), "equity": equity}
     )
@@ -121,47 +138,86 @@ def equity_table(daily: DailyEquity) -> pl.DataFrame:
     ).cast(EQUITY_SCHEMA)  # type: ignore[arg-type]  # fmt: skip
 
 
-def metrics_table(bars: Bars, recording: Recording, daily: DailyEquity) -> pl.DataFrame:
+def metrics_table(bars: Bars, recording: Recording, daily: DailyEquity, trades: pl.DataFrame) -> pl.DataFrame:
     """The portfolio (:data:`ALL_SYMBOLS`) first, then one row per symbol, in :data:`METRICS_SCHEMA`."""
-    total = np.zeros(len(STATISTICS))
+    market = market_marks(_market_candles(bars), daily.end_ms)
+    own = trades.partition_by("symbol", as_dict=True)
     rows: list[dict[str, object]] = []
+    total = np.zeros(len(STATISTICS))
     for index, symbol in enumerate(bars.symbols):
         statistics = recording.statistics[index]
         total += statistics
+        times = bars.open_time[bars.span(index)]
+        first, last = daily.spans[index]
         rows.append(
-            _metrics_row(symbol, daily.account(index), statistics, bars.open_time[bars.span(index)], bars)
+            metrics_row(
+                symbol,
+                daily.account(index),
+                own.get((symbol,), trades.clear()),
+                market=market[first : last + 1],
+                held=_share(statistics[BARS_HELD], len(times)),
+                span=(int(times[0]), int(times[-1]) + bars.timeframe.milliseconds),
+            )
+            | _counts(statistics)
         )
-    every = _metrics_row(ALL_SYMBOLS, daily.portfolio, total, np.sort(bars.open_time), bars)
-    return pl.DataFrame([every, *rows], schema=METRICS_SCHEMA)
+    times = bars.open_time
+    every = metrics_row(
+        ALL_SYMBOLS,
+        daily.portfolio,
+        trades,
+        market=market,
+        held=_share(total[BARS_HELD], len(times)),
+        span=(int(times.min()), int(times.max()) + bars.timeframe.milliseconds),
+    )
+    return pl.DataFrame([every | _counts(total), *rows], schema=METRICS_SCHEMA)
 
 
-def _metrics_row(
+def metrics_row(
     symbol: str,
     equity: NDArray[np.float64],
-    statistics: NDArray[np.float64],
-    open_time: NDArray[np.int64],
-    bars: Bars,
+    trades: pl.DataFrame,
+    *,
+    market: NDArray[np.float64],
+    held: float | None,
+    span: tuple[int, int],
 ) -> dict[str, object]:
-    figure: Mapping[str, float] = {
-        name: float(value) for name, value in zip(STATISTICS, statistics, strict=True)
-    }
+    """One row of :data:`METRICS_SCHEMA`, but for :data:`COUNTS`.
+
+    ``equity`` and ``market`` are daily marks (days + 1), ``held`` the share of bars with a position, ``span``
+    the milliseconds since 1970 that the bars cover.
+    """
+    of_trades = trade_figures(trades)
+    notional = of_trades.pop("traded_notional") or 0.0
     return {
         "symbol": symbol,
-        "trades": int(figure["trades"]),
-        "net_return": metrics.net_return(equity),
-        "annual_return": metrics.annual_return(equity),
-        "volatility": metrics.volatility(equity),
-        "sharpe": metrics.sharpe(equity),
-        "sortino": metrics.sortino(equity),
-        "calmar": metrics.calmar(equity),
-        "max_drawdown": metrics.max_drawdown(equity),
-        "win_rate": metrics.win_rate(figure["wins"], figure["closed_trades"]),
-        "profit_factor": metrics.profit_factor(figure["profit"], figure["loss"]),
-        "exposure": metrics.exposure(figure["bars_held"], float(len(open_time))),
-        "commission": figure["commission"],
-        "slippage": figure["slippage"],
-        "funding": figure["funding"],
-        **{name: int(figure[name]) for name in COUNTS},
-        "first": int(open_time[0]),
-        "last": int(open_time[-1]) + bars.timeframe.milliseconds,
+        **metrics.return_figures(equity),
+        **of_trades,
+        "exposure": held,
+        "turnover": metrics.turnover(notional, equity),
+        "alpha": alpha(equity, market),
+        "beta": beta(equity, market),
+        "first": span[0],
+        "last": span[1],
     }
+
+
+def _counts(statistics: NDArray[np.float64]) -> dict[str, object]:
+    return {name: int(statistics[STATISTICS.index(name)]) for name in COUNTS}
+
+
+def _share(part: float, whole: int) -> float | None:
+    return metrics.exposure(float(part), float(whole))
+
+
+def _market_candles(bars: Bars) -> pl.DataFrame:
+    """Candles of the symbol that stands for the market; none where it is not among the bars."""
+    index = bars.symbols.index(MARKET) if MARKET in bars.symbols else None
+    span = slice(0, 0) if index is None else bars.span(index)
+    return pl.DataFrame(
+        {
+            "symbol": pl.repeat(MARKET, len(bars.open_time[span]), dtype=pl.String, eager=True),
+            "open_time": pl.Series(bars.open_time[span], dtype=pl.Int64).cast(UTC_MS),
+            "open": bars.lines[span, OPEN],
+            "close": bars.lines[span, CLOSE],
+        }
+    )

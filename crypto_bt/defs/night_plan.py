@@ -35,7 +35,7 @@ def plan_night(
         symbols=tuple(symbol for symbol in listed if symbol not in reasons),
         left_out={**gone, **reasons},
         strategies={name: {} for name in dict.fromkeys((*names, BENCHMARK))},
-        costs=Costs(settings.COMMISSION_BPS, settings.SLIPPAGE_BPS),
+        costs=Costs(taker_bps=settings.COMMISSION_BPS, slippage_bps=settings.SLIPPAGE_BPS),
         benchmark=BENCHMARK,
         history_start=settings.history_start,
     )

@@ -73,7 +73,7 @@ def read_stamp(stamp: Mapping[str, Any]) -> Stamp:
                 for entry in stamp["strategies"]
             ),
             benchmark=stamp["benchmark"],
-            commission_bps=stamp["costs"]["commission_bps"],
+            commission_bps=stamp["costs"]["taker_bps"],
             slippage_bps=stamp["costs"]["slippage_bps"],
             symbols=tuple(stamp["symbols"]),
             left_out=dict(sorted(stamp["left_out"].items())),

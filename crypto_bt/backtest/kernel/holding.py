@@ -28,9 +28,7 @@ from crypto_bt.backtest.layout import (
 
 
 @part
-def is_quiet(
-    a: Any, stop: float, high: float, low: float, mark_high: float, mark_low: float
-) -> Any:
+def is_quiet(a: Any, stop: float, high: float, low: float, mark_high: float, mark_low: float) -> Any:
     """Whether prices of this span reach no exit and no liquidation.
 
     ``mark_high`` and ``mark_low`` include the opens, at which a position may be liquidated too.
@@ -42,8 +40,8 @@ def is_quiet(
 
 @part
 def hold(
-    a: Any, row: Any, trades: Any, equity: Any, daily: Any, rules: Any, contract: Any, tiers: Any, market: Any,
-    i: int, until: int,
+    a: Any, row: Any, trades: Any, equity: Any, daily: Any, rules: Any, contract: Any, tiers: Any,
+    market: Any, i: int, until: int,
 ) -> Any:  # fmt: skip
     """Hold the position through the bars ``i`` to ``until`` (exclusive), or until it is left."""
     while i < until:
@@ -92,7 +90,7 @@ def pass_bars(a: Any, row: Any, equity: Any, bars: Any, i: int, last: int) -> An
 
 @part
 def record_equity(equity: Any, bars: Any, i: int, last: int, flat: float, units: float) -> Any:
-    """The marks of the bars ``i`` to ``last`` (exclusive) of a position of ``units`` that nothing happens to."""
+    """The marks of the bars ``i`` to ``last`` (exclusive) of ``units`` that nothing happens to."""
     for k in range(i, last):
         equity[k] = flat + units * (bars[k, CLOSE] - bars[k, PAID_AT_END])
 

@@ -27,8 +27,10 @@ def nearest(value: float, step: float) -> Any:
 
 
 @part
-def market_fill(rules: Any, contract: Any, line: Any, volume: float, price: float, buys: float, quantity: float) -> Any:
-    """Where a market order or stop of ``quantity`` is filled at ``price``; ``buys`` is 1, or -1 for a sale."""
+def market_fill(
+    rules: Any, contract: Any, line: Any, volume: float, price: float, buys: float, quantity: float
+) -> Any:
+    """Where a market order or stop of ``quantity`` is filled at ``price``; ``buys`` is 1, for a sale -1."""
     slippage = rules.slippage
     if rules.costs_vary:
         share = min(quantity / volume, 1.0) if volume > 0.0 else 1.0

@@ -1,0 +1,267 @@
+"""Gates: what a strategy must show out of sample to be promoted, and the verdict in one sentence.
+
+Losses in a row come with the number that chance alone would bring: a strategy that trades often enough meets
+any limit on them some day, however good it is.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+import polars as pl
+
+from crypto_bt.backtest.trade_metrics import closed, losing_streak
+from crypto_bt.core.errors import BacktestError
+
+_DESK: Final = "the desk's own default"
+#: A further term of the expected longest run below this changes no digit that is shown.
+_NEGLIGIBLE: Final = 1e-12
+#: By gate: its name in a sentence, 1 where more is better or -1 where less is, whether shown in percent.
+_FIGURES: Final = {
+    "sharpe": ("Sharpe ratio", 1, False),
+    "max_drawdown": ("drawdown", -1, True),
+    "win_rate": ("win rate", 1, True),
+    "profit_factor": ("profit factor", 1, False),
+    "consecutive_losses": ("losses in a row", -1, False),
+}
+
+
+class Decision(StrEnum):
+    """What to do with a strategy: trade it, keep an eye on it, take it out; or no figure to say so by."""
+
+    PROMOTE = "promote"
+    WATCH = "watch"
+    RETIRE = "retire"
+    NOT_COMPUTED = "not computed"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One limit: ``limit`` to be promoted, ``retire`` at or beyond which a strategy is retired (None: this
+    figure alone retires nobody). ``source``: who set the two."""
+
+    limit: float
+    retire: float | None = None
+    source: str = "set by the user"
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """All gates. Sharpe ratio (annual), win rate and profit factor have least values, the depth of the
+    deepest drawdown (a positive fraction) and losses in a row most ones. Raises BacktestError unless finite.
+
+    The limits are the desk's. That a strategy is retired which earned nothing, or fell twice as deep as
+    allowed, is this project's choice.
+    """
+
+    sharpe: Gate = Gate(0.80, 0.0, f"{_DESK}; retired without a gain: this project's choice")
+    max_drawdown: Gate = Gate(0.12, 0.24, f"{_DESK}; retired at twice that: this project's choice")
+    win_rate: Gate = Gate(0.45, None, _DESK)
+    profit_factor: Gate = Gate(1.5, None, _DESK)
+    consecutive_losses: Gate = Gate(5, None, _DESK)
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            gate: Gate = getattr(self, field.name)
+            if not all(math.isfinite(value) for value in (gate.limit, gate.retire or 0.0)):
+                raise BacktestError(f"The gate {field.name} has the limit {gate.limit}.", "Give a number.")
+
+
+@dataclass(frozen=True, slots=True)
+class WindowLosses:
+    """Closed trades of one test window, how many of them lost, and the most lost ones in a row."""
+
+    closed_trades: int
+    lost: int
+    longest: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfSample:
+    """The figures that are judged, all out of sample and by :mod:`crypto_bt.backtest.metrics`' conventions
+    (``max_drawdown`` a negative fraction); None where undefined. ``losses``: one entry a test window."""
+
+    sharpe: float | None
+    max_drawdown: float | None
+    win_rate: float | None
+    profit_factor: float | None
+    losses: tuple[WindowLosses, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GateOutcome:
+    """One gate: ``value`` against ``limit``, both as ``text``. ``passed``: None where nothing is known."""
+
+    name: str
+    value: float | None
+    limit: float
+    passed: bool | None
+    retires: bool
+    source: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateVerdict:
+    """The decision, one sentence why, and all gates. ``expected_losses``: the longest run of losses expected
+    by chance in any of the windows; ``chance_of_losses``: that of a run as long as the one seen."""
+
+    decision: Decision
+    reason: str
+    outcomes: tuple[GateOutcome, ...]
+    expected_losses: float | None
+    chance_of_losses: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictChange:
+    """Tonight's decision beside the last one that was computed; ``alert`` only for a fall from promote."""
+
+    strategy: str
+    before: Decision | None
+    after: Decision
+    alert: bool
+    text: str
+
+
+def window_losses(
+    trades: pl.DataFrame, spans: Sequence[tuple[datetime, datetime]]
+) -> tuple[WindowLosses, ...]:
+    """The losses of ``trades`` (exit_time, exit_reason, net_pnl, symbol, entry_time) in each span.
+
+    A trade belongs to the span [start, end) that holds its exit; a net result of 0 counts as lost, as in
+    :func:`crypto_bt.backtest.trade_metrics.losing_streak`.
+    """
+    ended = closed(trades)
+    found = []
+    for start, end in spans:
+        inside = (pl.col("exit_time") >= start) & (pl.col("exit_time") < end)
+        results = ended.filter(inside)["net_pnl"].to_numpy()
+        found.append(WindowLosses(len(results), int((results <= 0.0).sum()), losing_streak(results)))
+    return tuple(found)
+
+
+def chance_of_run(trades: Sequence[int], loss_rate: float, run: int) -> float:
+    """The probability that ``run`` losses in a row, or more, occur in any of several windows.
+
+    Trades are taken for independent, each lost with the probability ``loss_rate``; ``trades`` is their
+    number in each window. Exact, by the recursion for the probability of no such run,
+    Q(n) = Q(n - 1) - (1 - p) p^r Q(n - r - 1), Q(n < r) = 1, Q(r) = 1 - p^r (de Moivre 1738; Feller 1968,
+    XIII.7), multiplied over the windows. Raises BacktestError for a rate outside [0, 1] or a run below 1.
+    """
+    if not 0.0 <= loss_rate <= 1.0 or run < 1:
+        raise BacktestError(
+            f"A run of {run} losses at the loss rate {loss_rate}.", "Give a rate from 0 to 1 and a run of 1."
+        )
+    power = loss_rate**run
+    without = [1.0] * min(run, max(trades, default=0) + 1)
+    for count in range(run, max(trades, default=0) + 1):
+        before = without[count - run - 1] if count > run else 1.0
+        step = power if count == run else (1.0 - loss_rate) * power * before
+        without.append(max(0.0, without[-1] - step))
+    return 1.0 - math.prod(without[count] for count in trades)
+
+
+def expected_longest_run(trades: Sequence[int], loss_rate: float) -> float:
+    """The longest run of losses to be expected in any of several windows: the sum over r of
+    :func:`chance_of_run`, which is about ln(n (1 - p)) / ln(1 / p) for one window of n (Schilling 1990)."""
+    total = 0.0
+    for run in range(1, max(trades, default=0) + 1):
+        chance = chance_of_run(trades, loss_rate, run)
+        total += chance
+        if chance < _NEGLIGIBLE:
+            break
+    return total
+
+
+def judge(figures: OutOfSample, gates: Gates | None = None) -> GateVerdict:
+    """Promote when every gate is passed, retire when any gate says so, else watch.
+
+    The losses in a row are those of the worst test window, against chance at the strategy's own loss rate.
+    Where a figure is None nothing is decided, and the reason names it; only a profit factor that is undefined
+    because every closed trade won passes. Raises BacktestError for a figure that is NaN or infinite.
+    """
+    gates = gates or Gates()
+    counts = [window.closed_trades for window in figures.losses]
+    expected = chance = longest = None
+    if sum(counts):
+        rate = sum(window.lost for window in figures.losses) / sum(counts)
+        longest = max(window.longest for window in figures.losses)
+        expected = expected_longest_run(counts, rate)
+        chance = chance_of_run(counts, rate, longest) if longest else 1.0
+    depth = None if figures.max_drawdown is None else abs(figures.max_drawdown)
+    by_chance = "" if expected is None else f"; chance alone gives {expected:.1f}"
+    won_all = figures.profit_factor is None and figures.win_rate == 1.0
+    outcomes = (
+        _outcome("sharpe", figures.sharpe, gates.sharpe),
+        _outcome("max_drawdown", depth, gates.max_drawdown),
+        _outcome("win_rate", figures.win_rate, gates.win_rate),
+        _without_a_loss("profit_factor", gates.profit_factor)
+        if won_all
+        else _outcome("profit_factor", figures.profit_factor, gates.profit_factor),
+        _outcome("consecutive_losses", longest, gates.consecutive_losses, by_chance),
+    )
+    decision = _decision(outcomes)
+    return GateVerdict(decision, _reason(decision, outcomes), outcomes, expected, chance)
+
+
+def verdict_change(strategy: str, earlier: Sequence[Decision], now: GateVerdict) -> VerdictChange:
+    """Compare tonight's verdict with the newest of the ``earlier`` ones (oldest first) that was computed.
+
+    A night without a verdict is no fall (the check itself fails), and does not hide one on the night after.
+    """
+    before = next((one for one in reversed(earlier) if one is not Decision.NOT_COMPUTED), None)
+    fell = before is Decision.PROMOTE and now.decision in (Decision.WATCH, Decision.RETIRE)
+    if before is None:
+        text = f"{strategy}: {now.reason}"
+    elif before is now.decision:
+        text = f"{strategy}: still {now.reason}"
+    else:
+        text = f"{strategy}: was {before}, now {now.reason}"
+    return VerdictChange(strategy, before, now.decision, fell, text)
+
+
+def _outcome(name: str, value: float | None, gate: Gate, beside: str = "") -> GateOutcome:
+    label, better, percent = _FIGURES[name]
+    if value is not None and not math.isfinite(value):
+        raise BacktestError(f"The figure {name} is {value}.", "Give None for a figure without a value.")
+    passed = None if value is None else better * value >= better * gate.limit
+    retires = value is not None and gate.retire is not None and better * value <= better * gate.retire
+    seen = "undefined" if value is None else _said(value, percent)
+    text = f"{label} {seen} ({_allowed(name, gate)}{beside})"
+    return GateOutcome(name, value, gate.limit, passed, retires, gate.source, text)
+
+
+def _without_a_loss(name: str, gate: Gate) -> GateOutcome:
+    text = f"{_FIGURES[name][0]} without a losing trade ({_allowed(name, gate)})"
+    return GateOutcome(name, None, gate.limit, True, False, gate.source, text)
+
+
+def _allowed(name: str, gate: Gate) -> str:
+    _, better, percent = _FIGURES[name]
+    return f"{'at least' if better > 0 else 'at most'} {_said(gate.limit, percent)}"
+
+
+def _said(value: float, percent: bool) -> str:
+    return f"{value * 100:.4g} %" if percent else f"{value:.4g}"
+
+
+def _decision(outcomes: Sequence[GateOutcome]) -> Decision:
+    if any(outcome.passed is None for outcome in outcomes):
+        return Decision.NOT_COMPUTED
+    if any(outcome.retires for outcome in outcomes):
+        return Decision.RETIRE
+    return Decision.PROMOTE if all(outcome.passed for outcome in outcomes) else Decision.WATCH
+
+
+def _reason(decision: Decision, outcomes: Sequence[GateOutcome]) -> str:
+    deciding = {
+        Decision.NOT_COMPUTED: [one for one in outcomes if one.passed is None],
+        Decision.RETIRE: [one for one in outcomes if one.retires],
+        Decision.WATCH: [one for one in outcomes if one.passed is False],
+        Decision.PROMOTE: list(outcomes),
+    }[decision]
+    return f"{decision}: {', '.join(one.text for one in deciding)}."

@@ -1,0 +1,173 @@
+"""Runs the night from its specification to its tables."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from crypto_bt.backtest.candle_rows import DAY_MS
+from crypto_bt.backtest.funding import MARK_SOURCES
+from crypto_bt.backtest.market_factor import market_marks
+from crypto_bt.backtest.nightly.judging import Chosen, choose, hold, overfitting
+from crypto_bt.backtest.nightly.market import NightMarket, Reader
+from crypto_bt.backtest.nightly.outcome import (
+    Days,
+    equity_rows,
+    metrics_rows,
+    sets_rows,
+    verdict_entry,
+    verdict_of,
+    windows_rows,
+)
+from crypto_bt.backtest.nightly.parameter_sets import parameter_sets
+from crypto_bt.backtest.nightly.recording import Recorded, record_all
+from crypto_bt.backtest.nightly.signals import signals_of_sets
+from crypto_bt.backtest.nightly.sweeping import Swept, Trial, sweep_all
+from crypto_bt.backtest.spec import NightSpec
+from crypto_bt.core.errors import BacktestError
+from crypto_bt.core.market import Timeframe
+from crypto_bt.strategies.content import content_digest
+
+TABLES: Final = ("equity", "metrics", "parameter_sets", "signals", "trades", "windows")
+Say = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass
+class Night:
+    """Tables by name; per strategy what was run and its error, if any; symbols used and left out."""
+
+    tables: dict[str, pl.DataFrame] = field(default_factory=dict)
+    strategies: list[dict[str, Any]] = field(default_factory=list)
+    symbols: set[str] = field(default_factory=set)
+    left_out: dict[str, str] = field(default_factory=dict)
+    marks: dict[str, int] = field(default_factory=lambda: dict.fromkeys(MARK_SOURCES, 0))
+    symbols_without_funding: set[str] = field(default_factory=set)
+    trials: int = 0
+
+    def entry(self, name: str) -> dict[str, Any]:
+        """What is told of one strategy."""
+        return next(entry for entry in self.strategies if entry["name"] == name)
+
+
+def compute_night(store: Reader, spec: NightSpec, say: Say) -> Night:
+    """Run every strategy of the spec; one that fails is reported with its error and the others finish.
+
+    Raises :class:`BacktestError` when none finishes, or there is no candle to trade on.
+    """
+    market = NightMarket(store, spec)
+    night = Night(left_out=dict(spec.left_out))
+    if market.span.is_empty():
+        raise BacktestError(
+            f"There are no {spec.execution} candles to backtest.", "Load some: crypto-bt data backfill."
+        )
+    night.symbols.update(market.traded_symbols)
+    for symbol in sorted(set(spec.symbols) - night.symbols):
+        night.left_out[symbol] = f"{symbol} has no {spec.execution} candle closed by the cutoff"
+    trials = _signals(market, night, say)
+    if not trials:
+        errors = "; ".join(f"{entry['name']}: {entry['error']}" for entry in night.strategies)
+        raise BacktestError(f"No strategy finished ({errors or 'none was asked for'}).")
+    sweeps = sweep_all(market, trials)
+    night.marks, night.symbols_without_funding = sweeps.marks, sweeps.symbols_without_funding
+    say({"event": "swept", "parameter_sets": sum(len(trial.sets) for trial in trials.values())})
+    chosen = _choices(market, trials, sweeps.swept)
+    recorded = record_all(market, trials, {name: own.in_charge for name, own in chosen.items()})
+    say({"event": "recorded", "strategies": len(recorded)})
+    _write_down(market, night, trials, sweeps.swept, chosen, recorded, say)
+    return night
+
+
+def _signals(market: NightMarket, night: Night, say: Say) -> dict[str, Trial]:
+    spec = market.spec
+    trials: dict[str, Trial] = {}
+    for number, name in enumerate(sorted(spec.strategies), start=1):
+        entry: dict[str, Any] = {"name": name, "parameters": dict(spec.strategies[name]), "error": None}
+        night.strategies.append(entry)
+        with _reported(entry):
+            sets = parameter_sets(name, spec.strategies[name])
+            first = sets[0].strategy
+            entry |= {
+                "parameters": first.parameters,
+                "timeframe": first.timeframe.value,
+                "needs": list(first.needs),
+                "warm_up": first.warm_up,
+                "content": content_digest(first),
+                "parameter_sets": len(sets),
+            }
+            trials[name] = Trial(sets, signals_of_sets(market, sets))
+        say(
+            {
+                "event": "progress",
+                "strategy": name,
+                "done": number,
+                "of": len(spec.strategies),
+                "error": entry["error"],
+            }
+        )
+    return trials
+
+
+def _choices(
+    market: NightMarket, trials: Mapping[str, Trial], swept: Mapping[str, Swept]
+) -> dict[str, Chosen]:
+    """Each strategy's choice; the benchmark is shown on the days that the others are."""
+    spec, first_day = market.spec, market.days[0]
+    rivals = [name for name in trials if name != spec.benchmark]
+    chosen = {name: choose(swept[name].daily, first_day, spec.walk_forward) for name in rivals}
+    if spec.benchmark in trials:
+        daily = swept[spec.benchmark].daily
+        days = np.arange(first_day, first_day + daily.shape[1] - 1)
+        shown = next((own.in_charge.days for own in chosen.values()), days)
+        chosen[spec.benchmark] = hold(daily, first_day, shown)
+    return dict(sorted(chosen.items()))
+
+
+def _write_down(
+    market: NightMarket,
+    night: Night,
+    trials: Mapping[str, Trial],
+    swept: Mapping[str, Swept],
+    chosen: Mapping[str, Chosen],
+    recorded: Mapping[str, Recorded],
+    say: Say,
+) -> None:
+    spec = market.spec
+    tables: dict[str, list[pl.DataFrame]] = {name: [] for name in TABLES}
+    first_day, last_day = market.days
+    midnights = np.arange(first_day, last_day + 2) * DAY_MS
+    days = Days(first_day, market_marks(market.candles(Timeframe.D1), midnights))
+    tonight = sum(len(trial.sets) for name, trial in trials.items() if name != spec.benchmark)
+    night.trials = spec.trials if spec.trials is not None else max(1, tonight)
+    for name, own in chosen.items():
+        entry = night.entry(name)
+        figures = metrics_rows(own, recorded[name], days)
+        found = {
+            "equity": equity_rows(own),
+            "metrics": figures,
+            "parameter_sets": sets_rows(trials[name].sets, swept[name]),
+            "signals": trials[name].signals.newest(trials[name].sets[own.current].signal_set),
+            "trades": recorded[name].trades,
+            "windows": windows_rows(own, first_day),
+        }
+        for table, frame in found.items():
+            tables[table].append(frame.select(pl.lit(name).alias("strategy"), pl.all()))
+        entry["out_of_sample"] = own.walk is not None
+        entry["in_charge"] = trials[name].sets[own.current].described
+        if name != spec.benchmark:
+            verdict = verdict_of(own, figures.row(0, named=True), recorded[name].trades, spec)
+            entry["verdict"] = verdict_entry(verdict)
+            entry["overfitting"] = overfitting(swept[name].daily, own, trials=night.trials, seed=spec.seed)
+            say({"event": "judged", "strategy": name, "verdict": verdict.reason})
+    night.tables = {name: pl.concat(frames) for name, frames in tables.items()}
+
+
+@contextmanager
+def _reported(entry: dict[str, Any]) -> Iterator[None]:
+    """A strategy that fails is told of in its entry, and the others go on."""
+    try:
+        yield
+    except BacktestError as error:
+        entry["error"] = str(error)

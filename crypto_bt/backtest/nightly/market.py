@@ -1,0 +1,129 @@
+"""What a night may know, read from its snapshot, and the bars it trades on, a few symbols at a time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import polars as pl
+
+from crypto_bt.backtest.bars import Bars, arrange_bars
+from crypto_bt.backtest.candle_rows import DAY_MS
+from crypto_bt.backtest.contracts import Contract, contract_tiers
+from crypto_bt.backtest.spec import NightSpec
+from crypto_bt.core.market import Timeframe
+
+#: Symbols simulated together: few enough that their bars are a small part of the night's memory.
+GROUP = 12
+_INSTANT = timedelta(milliseconds=1)
+_BAR_COLUMNS = ("symbol", "open_time", "open", "high", "low", "close", "volume")
+_MARK_COLUMNS = ("symbol", "open_time", "open", "high", "low")
+
+
+class Reader(Protocol):
+    """The part of a market store that the night needs."""
+
+    def read(
+        self, dataset: str, *, symbols: Any, start: Any, end: Any, columns: Any, at: str | None
+    ) -> pl.DataFrame:
+        """Rows with start <= time < end of one dataset at one snapshot."""
+
+
+@dataclass
+class NightMarket:
+    """The store as of the spec's cutoff: candles closed, settlements made and values available by then."""
+
+    store: Reader
+    spec: NightSpec
+    _candles: dict[Timeframe, pl.DataFrame] = field(default_factory=dict)
+    _needed: dict[str, pl.DataFrame] = field(default_factory=dict)
+
+    def candles(self, timeframe: Timeframe) -> pl.DataFrame:
+        """All candles of ``timeframe``, sorted by symbol, open_time."""
+        if timeframe not in self._candles:
+            self._candles[timeframe] = self._closed(timeframe, self.spec.symbols, None)
+        return self._candles[timeframe]
+
+    def needed(self, dataset: str) -> pl.DataFrame:
+        """The rows of ``dataset`` that a strategy needs, as they were known by the cutoff."""
+        if dataset not in self._needed:
+            self._needed[dataset] = self._known(dataset)
+        return self._needed[dataset]
+
+    def execution_groups(self, days: tuple[int, int]) -> Iterator[tuple[pl.DataFrame, Bars]]:
+        """Candles and bars of the timeframe that is traded on, :data:`GROUP` symbols at a time.
+
+        ``days`` are the first and the last UTC day of the equity, counted from 1970.
+        """
+        symbols = self.traded_symbols
+        for first in range(0, len(symbols), GROUP):
+            yield self._group(symbols[first : first + GROUP], days)
+
+    @property
+    def traded_symbols(self) -> tuple[str, ...]:
+        """The symbols with candles, sorted."""
+        return tuple(self.span["symbol"].to_list())
+
+    @property
+    def span(self) -> pl.DataFrame:
+        """symbol, first and last open time of the candles traded on; sorted by symbol."""
+        if "span" not in self._needed:
+            times = self._closed(self.spec.execution, self.spec.symbols, ("symbol", "open_time"))
+            self._needed["span"] = (
+                times.group_by("symbol")
+                .agg(first=pl.col("open_time").min(), last=pl.col("open_time").max())
+                .sort("symbol")
+            )
+        return self._needed["span"]
+
+    @property
+    def days(self) -> tuple[int, int]:
+        """The first and the last UTC day of the candles traded on, counted from 1970."""
+        found = self.span.select(
+            pl.col("first").min().dt.epoch("ms") // DAY_MS, pl.col("last").max().dt.epoch("ms") // DAY_MS
+        ).row(0)
+        return int(found[0]), int(found[1])
+
+    def _group(self, symbols: Sequence[str], days: tuple[int, int]) -> tuple[pl.DataFrame, Bars]:
+        candles = self._closed(self.spec.execution, symbols, _BAR_COLUMNS)
+        marks = self._read("mark_price_1h", symbols, self.spec.cutoff, _MARK_COLUMNS)
+        tiers = contract_tiers(symbols)
+        contracts = {symbol: Contract(tiers=tiers.get(symbol, ())) for symbol in symbols}
+        bars = arrange_bars(
+            candles,
+            self.spec.execution,
+            funding_rates=self._read("funding_rates", symbols, self.spec.cutoff + _INSTANT, None),
+            mark_prices=marks.filter(pl.col("open_time") + Timeframe.H1.delta <= self.spec.cutoff),
+            contracts=contracts,
+            days=days,
+        )
+        return candles, bars
+
+    def _closed(
+        self, timeframe: Timeframe, symbols: Sequence[str], columns: Sequence[str] | None
+    ) -> pl.DataFrame:
+        candles = self._read(timeframe.dataset, symbols, self.spec.cutoff, columns)
+        return candles.filter(pl.col("open_time") + timeframe.delta <= self.spec.cutoff)
+
+    def _known(self, dataset: str) -> pl.DataFrame:
+        if dataset == "funding_rates":
+            return self._read(dataset, self.spec.symbols, self.spec.cutoff + _INSTANT, None)
+        if dataset == "mark_price_1h":
+            marks = self._read(dataset, self.spec.symbols, self.spec.cutoff, None)
+            return marks.filter(pl.col("open_time") + Timeframe.H1.delta <= self.spec.cutoff)
+        # The regime is measured on one symbol, which need not be among the night's.
+        symbols = None if dataset in ("market_regime", "universe") else self.spec.symbols
+        rows = self._read(dataset, symbols, self.spec.cutoff, None)
+        return rows.filter(pl.col("available_at") <= self.spec.cutoff)
+
+    def _read(
+        self, dataset: str, symbols: Sequence[str] | None, end: datetime, columns: Sequence[str] | None
+    ) -> pl.DataFrame:
+        return self.store.read(
+            dataset,
+            symbols=None if symbols is None else list(symbols),
+            start=self.spec.history_start,
+            end=end,
+            columns=columns,
+            at=self.spec.snapshot,
+        )

@@ -1,0 +1,156 @@
+"""What a night found of one strategy: its verdict, and its rows of the night's tables."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from crypto_bt.backtest import metrics
+from crypto_bt.backtest.candle_rows import DAY_MS
+from crypto_bt.backtest.gates import GateVerdict, OutOfSample, judge, window_losses
+from crypto_bt.backtest.layout import STATISTICS
+from crypto_bt.backtest.nightly.judging import Chosen, window_spans
+from crypto_bt.backtest.nightly.parameter_sets import ParameterSet
+from crypto_bt.backtest.nightly.recording import Recorded, accounts_of, stitched_equity
+from crypto_bt.backtest.nightly.sweeping import Swept
+from crypto_bt.backtest.spec import NightSpec
+from crypto_bt.backtest.tables import ALL_SYMBOLS, COUNTS, EQUITY_SCHEMA, METRICS_SCHEMA, metrics_row
+from crypto_bt.core.schemas import UTC_MS
+
+#: The night's metrics: those of a simulation, but for what the kernel alone counts.
+NIGHT_METRICS: Final = {name: kind for name, kind in METRICS_SCHEMA.items() if name not in COUNTS}
+
+#: One row a parameter set over the whole history, so in sample: ``signals`` and ``exits`` say what it is.
+SETS_SCHEMA: Final[dict[str, pl.DataType]] = {
+    "parameter_set": pl.Int32(),
+    "signals": pl.String(),
+    "exits": pl.String(),
+    "net_return": pl.Float64(),
+    "sharpe": pl.Float64(),
+    "max_drawdown": pl.Float64(),
+    "trades": pl.Int64(),
+    "win_rate": pl.Float64(),
+    "profit_factor": pl.Float64(),
+    "liquidations": pl.Int64(),
+    "refused": pl.Int64(),
+    "decided_finer": pl.Int64(),
+    "decided_by_stop": pl.Int64(),
+}
+#: One row a window of the walk-forward; the set in charge from ``test_start`` to ``in_charge_end``.
+WINDOWS_SCHEMA: Final[dict[str, pl.DataType]] = {
+    "train_start": UTC_MS,
+    "train_end": UTC_MS,
+    "test_start": UTC_MS,
+    "test_end": UTC_MS,
+    "in_charge_end": UTC_MS,
+    "parameter_set": pl.Int32(),
+    "in_sample_sharpe": pl.Float64(),
+    "out_of_sample_sharpe": pl.Float64(),
+}
+
+
+@dataclass(frozen=True)
+class Days:
+    """What the days mean in a night: the first day of the equity since 1970, and the market's daily marks
+    (days + 1,) over all of them."""
+
+    first: int
+    market: NDArray[np.float64]
+
+    def market_on(self, days: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The marks at the start of the first of ``days`` and at the end of each."""
+        return self.market[int(days[0]) - self.first : int(days[-1]) - self.first + 2]
+
+
+def equity_rows(chosen: Chosen) -> pl.DataFrame:
+    """Daily equity (1.0 at the start) and drawdown in :data:`EQUITY_SCHEMA`."""
+    equity = stitched_equity(chosen.returns)
+    days = chosen.in_charge.days
+    midnights = np.append(days[:1], days + 1) * DAY_MS
+    return pl.DataFrame(
+        {"time": midnights, "equity": equity, "drawdown": metrics.drawdowns(equity)}
+    ).cast(EQUITY_SCHEMA)  # type: ignore[arg-type]  # fmt: skip
+
+
+def metrics_rows(chosen: Chosen, recorded: Recorded, days: Days) -> pl.DataFrame:
+    """The portfolio first, then one row a symbol, in :data:`NIGHT_METRICS`, over the days shown.
+
+    ``exposure`` is the share of the hours in which a position was held, by the trades' times.
+    """
+    own = chosen.in_charge.days
+    span = (int(own[0]) * DAY_MS, (int(own[-1]) + 1) * DAY_MS)
+    market = days.market_on(own)
+    hours = len(own) * 24.0
+
+    def row(symbol: str, equity: NDArray[np.float64], trades: pl.DataFrame, accounts: int) -> dict[str, Any]:
+        held = trades.select((pl.col("exit_time") - pl.col("entry_time")).dt.total_minutes().sum()).item()
+        share = metrics.exposure(float(held or 0) / 60.0, hours * accounts)
+        return metrics_row(symbol, equity, trades, market=market, held=share, span=span)
+
+    every = row(ALL_SYMBOLS, stitched_equity(chosen.returns), recorded.trades, len(recorded.symbols))
+    rows = [row(symbol, equity, trades, 1) for symbol, equity, trades in accounts_of(recorded)]
+    return pl.DataFrame([every, *rows], schema=NIGHT_METRICS)
+
+
+def sets_rows(sets: Sequence[ParameterSet], swept: Swept) -> pl.DataFrame:
+    """In :data:`SETS_SCHEMA`."""
+    rows = []
+    for each, equity, values in zip(sets, swept.daily, swept.statistics, strict=True):
+        figure = dict(zip(STATISTICS, values.tolist(), strict=True))
+        described = each.described
+        rows.append(
+            {
+                "parameter_set": each.number,
+                "signals": ", ".join(f"{k} {v}" for k, v in described.items() if k != "exits"),
+                "exits": described["exits"],
+                "net_return": metrics.net_return(equity),
+                "sharpe": metrics.sharpe(equity),
+                "max_drawdown": metrics.max_drawdown(equity),
+                "trades": int(figure["trades"]),
+                "win_rate": metrics.win_rate(figure["wins"], figure["closed_trades"]),
+                "profit_factor": metrics.profit_factor(figure["profit"], figure["loss"]),
+                "liquidations": int(figure["liquidations"]),
+                **{name: int(figure[name]) for name in COUNTS},
+            }
+        )
+    return pl.DataFrame(rows, schema=SETS_SCHEMA)
+
+
+def windows_rows(chosen: Chosen, first_day: int) -> pl.DataFrame:
+    """In :data:`WINDOWS_SCHEMA`; empty where the history is too short for one."""
+    rows = []
+    for result in chosen.walk.windows if chosen.walk else ():
+        window = result.window
+        bounds = (
+            window.train[0].start, window.train[-1].stop, window.test.start, window.test.stop,
+            window.in_charge.stop,
+        )  # fmt: skip
+        rows.append(
+            (
+                *((first_day + day) * DAY_MS for day in bounds),
+                result.chosen,
+                result.in_sample_sharpe,
+                result.out_of_sample_sharpe,
+            )
+        )
+    return pl.DataFrame(rows, schema=WINDOWS_SCHEMA, orient="row")
+
+
+def verdict_of(
+    chosen: Chosen, portfolio: dict[str, Any], trades: pl.DataFrame, spec: NightSpec
+) -> GateVerdict:
+    """The gates, on out-of-sample figures alone; not computed where the history is too short for one."""
+    losses = window_losses(trades, window_spans(chosen.walk)) if chosen.walk else ()
+    names = ("sharpe", "max_drawdown", "win_rate", "profit_factor")
+    figures = {name: portfolio[name] if chosen.walk else None for name in names}
+    return judge(OutOfSample(**figures, losses=losses), spec.gates)
+
+
+def verdict_entry(verdict: GateVerdict) -> dict[str, Any]:
+    """As the stamp keeps it: plain JSON values."""
+    entry = asdict(verdict)
+    entry["decision"] = verdict.decision.value
+    return entry

@@ -1,0 +1,102 @@
+"""The chosen parameter sets simulated in full, and stitched as the walk-forward was in charge of them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from crypto_bt.backtest.candle_rows import DAY_MS
+from crypto_bt.backtest.engine import Signals, record
+from crypto_bt.backtest.nightly.market import NightMarket
+from crypto_bt.backtest.nightly.sweeping import Trial
+from crypto_bt.backtest.portfolio import daily_equity
+from crypto_bt.backtest.tables import TRADES_SCHEMA, trades_table
+
+
+@dataclass(frozen=True)
+class InCharge:
+    """Which parameter set counts on which day: ``days`` (n,) UTC days since 1970, one after the other, and
+    ``chosen`` (n,) the number of the set, or -1 for none."""
+
+    days: NDArray[np.int64]
+    chosen: NDArray[np.int64]
+
+    @property
+    def sets(self) -> list[int]:
+        """The sets that are in charge on any day, ascending."""
+        return sorted({int(number) for number in self.chosen if number >= 0})
+
+
+@dataclass
+class Recorded:
+    """``trades`` entered on a day by the set in charge of it, with its number as ``parameter_set``, in order
+    of symbol and time. ``returns`` (days, symbols): each symbol's account on each day, by the set in
+    charge; 0 before the listing."""
+
+    symbols: tuple[str, ...]
+    trades: pl.DataFrame
+    returns: NDArray[np.float64]
+
+
+#: Columns of the night's trades besides the strategy's name.
+RECORDED_TRADES = {**TRADES_SCHEMA, "parameter_set": pl.Int32()}
+
+
+def record_all(
+    market: NightMarket, trials: Mapping[str, Trial], in_charge: Mapping[str, InCharge]
+) -> dict[str, Recorded]:
+    """Record the sets in charge of each strategy on every symbol."""
+    symbols = market.traded_symbols
+    spec, days = market.spec, market.days
+    capital = spec.initial_capital / len(symbols)
+    trades: dict[str, list[pl.DataFrame]] = {name: [] for name in in_charge}
+    returns = {name: np.zeros((len(own.days), len(symbols))) for name, own in in_charge.items()}
+    column = 0
+    for candles, bars in market.execution_groups(days):
+        width = len(bars.symbols)
+        for name, own in in_charge.items():
+            trial = trials[name]
+            signals = trial.signals.on(candles, spec.execution)
+            by_symbol: list[pl.DataFrame] = []
+            for number in own.sets:
+                each = trial.sets[number]
+                one = Signals(signals.targets[each.signal_set][None, :], atr=signals.atr)
+                recording = record(bars, one, each.rules(spec.costs, spec.execution), capital=capital)
+                by_symbol.append(entered_in_charge(trades_table(bars, recording), own, number))
+                accounts = daily_equity(bars, recording.equity, capital).accounts
+                rows = np.flatnonzero(own.chosen == number)
+                day = own.days[rows] - days[0]
+                returns[name][rows, column : column + width] = _returns(accounts[day], accounts[day + 1])
+            if by_symbol:
+                trades[name].append(pl.concat(by_symbol).sort("symbol", "entry_time"))
+        column += width
+    empty = pl.DataFrame(schema=RECORDED_TRADES)
+    return {name: Recorded(symbols, pl.concat([empty, *trades[name]]), returns[name]) for name in in_charge}
+
+
+def entered_in_charge(trades: pl.DataFrame, in_charge: InCharge, number: int) -> pl.DataFrame:
+    """Those of ``trades`` that were entered on a day of which the set ``number`` is in charge."""
+    own = pl.Series(in_charge.days[in_charge.chosen == number])
+    day = pl.col("entry_time").dt.epoch("ms") // DAY_MS
+    return trades.filter(day.is_in(own.implode())).with_columns(parameter_set=pl.lit(number, pl.Int32))
+
+
+def stitched_equity(returns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Marks (days + 1,) that begin with 1.0, from daily returns (days,)."""
+    marks: NDArray[np.float64] = np.cumprod(np.append(1.0, 1.0 + returns))
+    return marks
+
+
+def accounts_of(recorded: Recorded) -> Iterator[tuple[str, NDArray[np.float64], pl.DataFrame]]:
+    """Symbol, its stitched equity and its trades, one after the other."""
+    for number, symbol in enumerate(recorded.symbols):
+        trades = recorded.trades.filter(pl.col("symbol") == symbol)
+        yield symbol, stitched_equity(recorded.returns[:, number]), trades
+
+
+def _returns(before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray[np.float64]:
+    change = np.ones(before.shape)
+    np.divide(after, before, out=change, where=before > 0.0)
+    return change - 1.0
