@@ -11,7 +11,19 @@ from typing import Annotated, Final
 import typer
 
 from crypto_bt import __version__
-from crypto_bt.commands import backtest, data, demo, dev, homes, simulate, sql, status, strategy, universe
+from crypto_bt.commands import (
+    backtest,
+    compare_live,
+    data,
+    demo,
+    dev,
+    homes,
+    simulate,
+    sql,
+    status,
+    strategy,
+    universe,
+)
 from crypto_bt.core.errors import CryptoBtError
 
 INTERRUPTED: Final = 130
@@ -43,6 +55,7 @@ app.command()(demo.demo)
 app.command()(dev.dev)
 app.command()(simulate.simulate)
 app.command()(backtest.backtest)
+app.command("compare-live")(compare_live.compare_live)
 app.command()(status.status)
 app.command("sql")(sql.sql)
 app.add_typer(data.app, name="data")

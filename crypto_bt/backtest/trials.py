@@ -29,7 +29,7 @@ class Trials:
     def __post_init__(self) -> None:
         if not self.hashes or list(self.hashes) != sorted(set(self.hashes)):
             raise BacktestError(
-                f"{self.strategy} comes with {len(self.hashes)} trials of {self.night}, none or not ascending.",
+                f"{self.strategy} has {len(self.hashes)} trials on {self.night}, none or not ascending.",
                 "Make them by trials_of.",
             )
 

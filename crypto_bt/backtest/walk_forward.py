@@ -8,7 +8,7 @@ other never entered; ``switch_cost`` charges for it.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
@@ -25,7 +25,7 @@ Score = Callable[[Floats], Floats]
 
 #: In place of a parameter set: none had a score, and the day is spent in cash.
 CASH: Final = -1
-_EPOCH: Final = date(1970, 1, 1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,14 @@ class WalkForward:
     @property
     def dates(self) -> list[date]:
         """The days as dates."""
-        return [_EPOCH + timedelta(days=int(day)) for day in self.days]
+        return [_midnight(int(day)).date() for day in self.days]
+
+    @property
+    def spans(self) -> list[tuple[datetime, datetime]]:
+        """From when until when (exclusive, UTC midnights) each window is in charge, in their order."""
+        before = int(self.days[0]) - self.windows[0].window.in_charge.start
+        edges = [result.window.in_charge for result in self.windows]
+        return [(_midnight(before + edge.start), _midnight(before + edge.stop)) for edge in edges]
 
     @property
     def equity(self) -> Floats:
@@ -227,6 +234,10 @@ def walk_forward(
     switched = np.diff(in_charge, prepend=CASH) != 0
     record = np.where(switched, (1.0 + stitched[scored]) * (1.0 - switch_cost) - 1.0, stitched[scored])
     return WalkForward(tuple(results), days[scored].copy(), record, in_charge)
+
+
+def _midnight(day: int) -> datetime:
+    return _EPOCH + timedelta(days=day)
 
 
 def _without(first: int, end: int, barred: list[tuple[int, int]]) -> tuple[range, ...]:

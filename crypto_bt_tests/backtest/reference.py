@@ -126,7 +126,7 @@ class Account:
             self.scale_out(price, time)
 
     def inside(self, candle: Candle) -> None:
-        """The last two points of rule 21, on finer candles where an adverse level and a limit lie in one bar."""
+        """The last two points of rule 21, on finer candles where a limit lies in the bar too."""
         p = self.position
         assert p is not None
         best = candle.extreme(p.side)

@@ -8,12 +8,12 @@ import polars as pl
 import pytest
 
 from crypto_bt.backtest import targets
-from crypto_bt.backtest.signals import bars_since_gap, signal_array, strategy_frame
+from crypto_bt.backtest.signals import bars_since_gap, strategy_frame
 from crypto_bt.core.errors import BacktestError
 from crypto_bt.core.market import Timeframe
 from crypto_bt.core.schemas import MARK_SCHEMA
 from crypto_bt.strategies import Strategy
-from crypto_bt_tests.backtest.markets import H4, START, Ohlc, candles, funding, wanted
+from crypto_bt_tests.backtest.markets import H4, START, Ohlc, candles, funding
 
 FLAT: Ohlc = (100.0, 100.0, 100.0, 100.0)
 
@@ -54,11 +54,21 @@ def test_targets_null_is_flat() -> None:
     assert targets(Given(pl.lit(None)), candles({"AAAUSDT": [FLAT] * 2}))["target"].to_list() == [0, 0]
 
 
+def test_targets_are_rounded_to_hundredths_half_to_even() -> None:
+    given = [0.004, 0.005, 0.015, 0.025, -0.005, -0.015, 0.374, -1.0, 0.999]
+    bars = candles({"AAAUSDT": [FLAT] * len(given)})
+    rounded = targets(Given(pl.lit(pl.Series(given))), bars)["target"]
+    assert rounded.dtype == pl.Float64
+    assert rounded.to_list() == [0.0, 0.0, 0.02, 0.02, 0.0, -0.02, 0.37, -1.0, 1.0]
+
+
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
         (pl.lit(2), "gives the target 2 for AAAUSDT at 2025-01-06 00:00"),
-        (pl.lit(0.5), "gives the target 0.5"),
+        (pl.lit(-1.01), r"gives the target -1\.01"),
+        (pl.lit(1.004), r"gives the target 1\.004"),
+        (pl.col("close") * float("inf"), "gives the target inf"),
         (pl.col("close") * float("nan"), "gives the target nan"),
         (pl.lit("long"), "gives a target of type String"),
         (pl.col("closing"), "Strategy test_signals failed: ColumnNotFoundError"),
@@ -102,7 +112,8 @@ def test_strategy_frame_unknown_need_is_refused_with_the_list() -> None:
         needs: ClassVar[tuple[str, ...]] = ("moon_phase",)
 
     with pytest.raises(
-        BacktestError, match=r"no column 'moon_phase' to need. There are: funding_rate, mark_close"
+        BacktestError,
+        match=r"no column 'moon_phase' to need. There are: funding_rate, funding_rate_8h, mark_close",
     ):
         targets(Wrong(), candles({"AAAUSDT": [FLAT]}))
 
@@ -111,20 +122,3 @@ def test_targets_may_look_across_symbols_at_one_time() -> None:
     bars = candles({"AAAUSDT": [FLAT] * 2, "BBBUSDT": [(200.0, 200.0, 200.0, 200.0)] * 2})
     leader = pl.col("close") == pl.col("close").max().over("open_time")
     assert targets(Given(leader.cast(pl.Int8)), bars)["target"].to_list() == [0, 0, 1, 1]
-
-
-def test_signal_array_aligns_by_key_and_absent_is_flat() -> None:
-    bars = candles({"AAAUSDT": [FLAT] * 3, "BBBUSDT": [FLAT] * 2})
-    given = wanted({"BBBUSDT": [-1, 1]}).reverse()
-    assert signal_array(bars, given).tolist() == [0, 0, 0, -1, 1]
-
-
-def test_signal_array_two_targets_for_one_bar_are_refused() -> None:
-    given = wanted({"AAAUSDT": [1]})
-    with pytest.raises(BacktestError, match="AAAUSDT has two targets at 2025-01-06 00:00"):
-        signal_array(candles({"AAAUSDT": [FLAT]}), pl.concat([given, given]))
-
-
-def test_signal_array_target_of_two_is_refused() -> None:
-    with pytest.raises(BacktestError, match="not -1, 0 or 1"):
-        signal_array(candles({"AAAUSDT": [FLAT]}), wanted({"AAAUSDT": [2]}))

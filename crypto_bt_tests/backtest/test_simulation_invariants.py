@@ -33,12 +33,11 @@ def nasty(seed: int) -> Market:
     return nasty_market(seed, nastiness(seed))
 
 
-def backtest(market: Market, rules: Rules, threads: int = 1) -> Result:
+def backtest(market: Market, rules: Rules) -> Result:
     return simulate(
         market.candles, market.targets, timeframe=Timeframe.H4, rules=rules,
         funding_rates=market.funding_rates, mark_prices=market.mark_prices, finer=market.finer,
         contracts=market.contracts, initial_capital=market.capital * market.candles["symbol"].n_unique(),
-        threads=threads,
     )  # fmt: skip
 
 
@@ -290,13 +289,6 @@ def test_daily_equity_is_the_sum_of_the_last_closes(seed: int) -> None:
         ]
         expected = sum(mark[-1] if len(mark) else market.capital for mark in marks)
         assert equity == pytest.approx(expected / total, rel=1e-12, abs=1e-12)
-
-
-@settings(max_examples=10, deadline=None)
-@given(seed=SEEDS)
-def test_one_and_two_threads_give_the_same_tables(seed: int) -> None:
-    market, rules = nasty(seed), nasty_rules(seed)
-    assert _same(backtest(market, rules), backtest(market, rules, threads=2))
 
 
 def _same(first: Result, again: Result) -> bool:

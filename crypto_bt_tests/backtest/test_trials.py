@@ -150,5 +150,5 @@ def test_nothing_tried_counts_as_one_trial_and_a_given_count_of_none_is_refused(
 
 
 def test_a_record_without_trials_is_refused() -> None:
-    with pytest.raises(BacktestError, match="ema_cross comes with 0 trials of 2026-11-20"):
+    with pytest.raises(BacktestError, match="ema_cross has 0 trials on 2026-11-20"):
         trials_of(_FIRST, "ema_cross", [])

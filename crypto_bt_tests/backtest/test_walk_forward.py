@@ -1,6 +1,7 @@
 """Windows over time, the choice in each, and the stitched record."""
 
 import math
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -132,6 +133,15 @@ def test_the_record_is_that_of_the_best_in_training_written_out() -> None:
     assert walked.days.tolist() == list(range(_FIRST_DAY + 91, _FIRST_DAY + 260))
     assert str(walked.dates[0]) == "2025-01-03"
     assert walked.equity[-1] == pytest.approx(np.prod(1.0 + np.array(expected)))
+
+
+def test_the_spans_in_charge_follow_each_other_from_the_first_day_scored_to_the_end() -> None:
+    walked = walk_forward(_equity(_noise(4, 3, 130)), _days(130), windows(130))
+    spans = walked.spans
+    assert len(spans) == len(walked.windows) == 3
+    assert spans[0] == (datetime(2025, 1, 3, tzinfo=UTC), datetime(2025, 1, 18, tzinfo=UTC))
+    assert [end for _, end in spans[:-1]] == [start for start, _ in spans[1:]]
+    assert spans[-1][1].date() == walked.dates[-1] + timedelta(days=1)
 
 
 def test_what_happens_after_a_window_s_training_does_not_change_its_choice() -> None:

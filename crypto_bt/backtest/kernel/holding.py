@@ -111,7 +111,10 @@ def pass_days(
     flat = a.cash + a.margin + units * (a.paid_until - a.entry)
     least = a.least_margin - a.margin - units * a.paid_until
     paid, figures = a.paid_until, figures_of(a, row)
-    while market.block_first[block + 1] <= until:
+    end = market.block_of[until - 1]
+    if market.block_first[end + 1] <= until:
+        end += 1
+    while block < end:
         high, low = blocks[block, BLOCK_HIGH], blocks[block, BLOCK_LOW]
         now_best, now_stop = best, stop
         if rules.moves:

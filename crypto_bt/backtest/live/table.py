@@ -49,9 +49,10 @@ class Table:
         return found
 
     def read(self, places: Mapping[str, int]) -> Iterator["Row"]:
-        """Its rows, with the cells called as in ``places``."""
+        """Its rows but the empty ones, with the cells called as in ``places``."""
         for number, values in enumerate(self.rows, start=self.first):
-            yield Row(self, number, values, places)
+            if any(value is not None and str(value).strip() for value in values):
+                yield Row(self, number, values, places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Row:
         at = self.places[column]
         value = self.values[at]
         shown = "nothing" if self.empty(column) else repr(value if isinstance(value, str) else str(value))
-        where = f"{self.table.name}, row {self.number}, column {self.table.columns[at]}"
+        where = f"{self.table.name}, row {self.number}, column {self.table.columns[at]!r}"
         return UsageError(f"{where}: {shown} {why}.", mend)
 
     def empty(self, column: str) -> bool:
