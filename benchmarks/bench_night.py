@@ -96,7 +96,9 @@ def main() -> None:
             sys.stdout.write(json.dumps(night(root, snapshot.id, chosen, threads, Path(folder))) + "\n")
 
 
-def night(root: Path, snapshot: str, chosen: argparse.Namespace, threads: int, folder: Path) -> dict[str, object]:
+def night(
+    root: Path, snapshot: str, chosen: argparse.Namespace, threads: int, folder: Path
+) -> dict[str, object]:
     """One run of the child process."""
     last = (START + timedelta(days=chosen.days - 1)).date()
     spec = NightSpec(

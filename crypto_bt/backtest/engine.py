@@ -62,11 +62,13 @@ class _Market(NamedTuple):
 @dataclass(frozen=True)
 class Recording:
     """One parameter set in full: ``statistics`` (symbols, 19); ``trades`` (n, 13) in the order of symbol and
-    time, with ``trade_symbol`` (n); ``equity`` (bars) in quote, marked at each bar's close."""
+    time, with ``trade_symbol`` (n); ``daily`` (symbols, days + 1) equity in quote at the start and at each
+    UTC midnight; ``equity`` (bars) in quote, marked at each bar's close (empty where it was not wanted)."""
 
     statistics: Floats
     trades: Floats
     trade_symbol: NDArray[np.int64]
+    daily: Floats
     equity: Floats
 
 
@@ -86,7 +88,7 @@ def run(
     """
     statistics = np.zeros((len(bars.symbols), len(parameters), len(STATISTICS)))
     nothing = np.empty((0, len(TRADE_FIELDS))), np.zeros(len(bars.symbols) + 1, np.int64), np.empty(0)
-    matrix = np.empty((0, 0)) if daily is None else daily
+    matrix = np.empty((0, 0, 0)) if daily is None else daily[None]
     run_range = _prepared(bars, signals, parameters, capital, statistics, matrix, *nothing)
     if threads <= 1:
         run_range(0, len(parameters))
@@ -99,25 +101,30 @@ def run(
     return statistics
 
 
-def record(bars: Bars, signals: Signals, rules: Rules, *, capital: float = 1.0) -> Recording:
-    """Trades and equity of the first signal set under one set of rules, by the same code as :func:`run`."""
+def record(
+    bars: Bars, signals: Signals, rules: Rules, *, capital: float = 1.0, every_bar: bool = True
+) -> Recording:
+    """Trades and equity of the first signal set under one set of rules, by the same code as :func:`run`.
+
+    ``every_bar``: whether the equity of every bar is wanted.
+    """
     statistics = np.zeros((len(bars.symbols), 1, len(STATISTICS)))
     offsets = _most_trades(bars, signals.targets[0])
     trades = np.empty((int(offsets[-1]) + 1, len(TRADE_FIELDS)))
-    equity = np.full(len(bars), np.nan)
+    equity = np.full(len(bars) if every_bar else 0, np.nan)
+    daily = np.zeros((len(bars.symbols), 1, bars.days + 1))
     parameters = parameter_array([(0, rules)])
-    run_range = _prepared(
-        bars, signals, parameters, capital, statistics, np.empty((0, 0)), trades, offsets, equity
-    )
+    run_range = _prepared(bars, signals, parameters, capital, statistics, daily, trades, offsets, equity)
     run_range(0, 1)
     counts = statistics[:, 0, STATISTICS.index("trades")].astype(np.int64)
     kept = [trades[start : start + count] for start, count in zip(offsets[:-1], counts, strict=True)]
-    for symbol in range(len(bars.symbols)):
+    for symbol in range(len(bars.symbols) if every_bar else 0):
         _carry_forward(equity[bars.span(symbol)], capital)
     return Recording(
         statistics=statistics[:, 0, :],
         trades=np.concatenate(kept),
         trade_symbol=np.repeat(np.arange(len(counts)), counts),
+        daily=daily[:, 0, :],
         equity=equity,
     )
 
@@ -192,9 +199,9 @@ def _require_fit(
         raise BacktestError(f"A parameter set follows signal row {follows} of {len(targets)}.")
     if capital <= 0.0:
         raise BacktestError(f"The capital of an account is {capital}.", "It must be above 0.")
-    if daily.size and daily.shape != (len(parameters), bars.days + 1):
+    if daily.size and daily.shape[1:] != (len(parameters), bars.days + 1):
         raise BacktestError(
-            f"The equity matrix is {daily.shape}.", f"It must be {(len(parameters), bars.days + 1)}."
+            f"The equity matrix is {daily.shape[1:]}.", f"It must be {(len(parameters), bars.days + 1)}."
         )
 
 

@@ -37,20 +37,12 @@ class DailyEquity:
         return np.append(self.days[:1], self.days + 1) * DAY_MS
 
 
-def daily_equity(bars: Bars, equity: NDArray[np.float64], capital: float) -> DailyEquity:
-    """Daily marks from ``equity`` (one per bar, quote) of accounts that each begin with ``capital``.
-
-    A day's mark is that of its last bar; a day without bars keeps the mark before it.
-    """
-    first_day = bars.first_day
-    days = np.arange(first_day, first_day + bars.days)
-    accounts = np.full((len(days) + 1, len(bars.symbols)), capital)
+def daily_equity(bars: Bars, daily: NDArray[np.float64]) -> DailyEquity:
+    """Daily marks from ``daily`` (symbols, days + 1; quote), with the days that each symbol was traded on."""
+    days = np.arange(bars.first_day, bars.first_day + bars.days)
     spans = []
     for symbol in range(len(bars.symbols)):
-        span = bars.span(symbol)
-        day = bars.open_time[span] // DAY_MS
-        last_bar = np.searchsorted(day, days, side="right") - 1
-        listed = last_bar >= 0
-        accounts[1:, symbol][listed] = equity[span][last_bar[listed]]
-        spans.append((int(day[0]) - first_day, int(day[-1]) - first_day + 1))
-    return DailyEquity(days, accounts, tuple(spans))
+        times = bars.open_time[bars.span(symbol)]
+        first, last = int(times[0]) // DAY_MS, int(times[-1]) // DAY_MS
+        spans.append((first - bars.first_day, last - bars.first_day + 1))
+    return DailyEquity(days, np.ascontiguousarray(daily.T), tuple(spans))

@@ -71,7 +71,7 @@ def simulate_bars(bars: Bars, signals: Signals, *, rules: Rules, initial_capital
         raise BacktestError(f"The initial capital is {initial_capital}.", "It must be above 0.")
     capital = initial_capital / len(bars.symbols)
     recording = record(bars, signals, rules, capital=capital)
-    daily = daily_equity(bars, recording.equity, capital)
+    daily = daily_equity(bars, recording.daily)
     trades = trades_table(bars, recording)
     return Result(
         trades=trades,

@@ -40,7 +40,7 @@ def compare_live(
         str | None, typer.Option(help="The strategy's bars, where the backtest does not say: 4h.")
     ] = None,
     tolerance: Annotated[
-        float, typer.Option(min=0.0, max=100.0, help="Bars that two entries may be apart.")
+        float, typer.Option(min=0.0, max=10.0, help="Bars that two entries may be apart.")
     ] = 1.0,
     start: Annotated[str | None, typer.Option(help="First day; default: that of the first fill.")] = None,
     end: Annotated[
@@ -88,11 +88,12 @@ def compare_live(
     chosen = _chosen_symbols(symbols, live, source)
     comparisons = []
     for name in names:
+        tested = source.of(name)
         bars = _timeframe(name, timeframe, source)
         comparisons.append(
             compare_strategy(
                 name,
-                _only(source.of(name), chosen),
+                _only(tested, chosen),
                 _only(live.trades.filter(strategy=name), chosen),
                 _period(live, start, end, source, bars),
                 tolerance * bars.delta,

@@ -106,7 +106,7 @@ def _say_differences(out: Output, differences: Sequence[dict[str, Any]]) -> None
     out.say("")
     out.say("In basis points, a cost positive; the difference is live - backtest:")
     out.table(
-        ["", "live", "backtest", "difference", "median", "95 % of means", "pairs"],
+        ["", "live", "backtest", "difference", "median", "95 % range", "pairs"],
         [
             [
                 _NAMES.get(name, name), figure(row["live"]), figure(row["model"]),
@@ -137,16 +137,15 @@ def _say_slippage(out: Output, slippage: dict[str, Any], env_file: Path | None) 
         return
     interval = live["interval"]
     sure = (
-        f"95 %: {interval['low']:.2f} to {interval['high']:.2f}"
-        if interval
-        else f"{live['days']} days are too few for a range"
+        f"95 %: {interval['low']:.2f} to {interval['high']:.2f}" if interval else "too few days for a range"
     )
     out.say("")
+    out.say(f"Measured slippage of market orders: {live['mean']:.2f} bps a fill, where the model has")
     out.say(
-        f"Measured slippage of market orders: {live['mean']:.2f} bps a fill ({sure}; median "
-        f"{live['median']:.2f}; {live['n']} fills on {live['days']} days)."
+        f"{slippage['model']:.2f} ({sure}; median {live['median']:.2f}; "
+        f"{live['n']} fills on {live['days']} days)."
     )
-    out.say(f"The backtest took {slippage['model']:.2f}. To use what was measured, in the home's .env:")
+    out.say("To use what was measured, in the home's .env:")
     out.say(f"{slippage['setting']}{f'    ({env_file})' if env_file else ''}", style="bold")
 
 
@@ -155,8 +154,9 @@ def _entries(trades: "pl.DataFrame") -> list[dict[str, Any]]:
 
 
 def _signed(value: float | None) -> str:
-    return "-" if value is None else f"{value:+.2f}"
+    # What rounds to zero has no sign.
+    return "-" if value is None else f"{round(value, 2) + 0.0:+.2f}"
 
 
 def _range(interval: dict[str, float] | None) -> str:
-    return "-" if interval is None else f"{interval['low']:+.2f} to {interval['high']:+.2f}"
+    return "-" if interval is None else f"{_signed(interval['low'])} to {_signed(interval['high'])}"

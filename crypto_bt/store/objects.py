@@ -80,17 +80,35 @@ def read_verified(root: Path, ref: ObjectRef) -> bytes:
     return data
 
 
-def read_frame(
-    root: Path, refs: Sequence[ObjectRef], dataset: Dataset, columns: Sequence[str] | None = None
-) -> pl.DataFrame:
-    """The rows of ``refs`` one after another, or the dataset's empty frame.
+#: Objects read together where only some of their rows are kept.
+_AT_ONCE: Final = 6
 
-    A column that the dataset has gained since an object was written is null in its rows.
-    Raises :class:`StoreCorrupt` for damaged bytes and for an object that is not of the dataset's schema.
+
+def read_frame(
+    root: Path,
+    refs: Sequence[ObjectRef],
+    dataset: Dataset,
+    columns: Sequence[str] | None = None,
+    keep: Sequence[pl.Expr] = (),
+) -> pl.DataFrame:
+    """The rows of ``refs`` one after another that fulfil ``keep``, or the dataset's empty frame.
+
+    A column that the dataset has gained since an object was written is null in its rows. Few objects are in
+    memory at a time, so that a few symbols of a long history cost little. Raises :class:`StoreCorrupt` for
+    damaged bytes and for an object that is not of the dataset's schema.
     """
     wanted = list(dataset.schema) if columns is None else list(columns)
     if not refs:
         return dataset.empty().select(wanted)
+    at_once = _AT_ONCE if keep else len(refs)
+    parts = [
+        _read_some(root, refs[first : first + at_once], dataset, wanted).filter(*keep)
+        for first in range(0, len(refs), at_once)
+    ]
+    return parts[0] if len(parts) == 1 else pl.concat(parts)
+
+
+def _read_some(root: Path, refs: Sequence[ObjectRef], dataset: Dataset, wanted: list[str]) -> pl.DataFrame:
     blobs: list[io.BytesIO] = [io.BytesIO(read_verified(root, ref)) for ref in refs]
     try:
         frame = pl.read_parquet(

@@ -58,8 +58,8 @@ def read_selection(root: Path, snapshot: Snapshot, asked: Selection) -> pl.DataF
         if (asked.start is None or ref.last >= asked.start) and (asked.end is None or ref.first < asked.end)
     ]
     needed = {*asked.columns, dataset.entity, dataset.time}
-    frame = read_frame(root, refs, dataset, [name for name in dataset.schema if name in needed])
-    frame = frame.filter(*_conditions(asked))
+    columns = [name for name in dataset.schema if name in needed]
+    frame = read_frame(root, refs, dataset, columns, _conditions(asked))
     return in_key_order(frame, dataset.entity).select(asked.columns)
 
 

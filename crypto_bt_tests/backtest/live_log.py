@@ -13,7 +13,7 @@ import polars as pl
 from crypto_bt.backtest.tables import TRADES_SCHEMA
 
 BAR = timedelta(hours=4)
-BEGAN = datetime(2026, 9, 1, tzinfo=UTC)
+BEGAN = datetime(2024, 9, 1, tzinfo=UTC)
 MODEL_BPS = 2.0
 TAKER_BPS, MAKER_BPS = 5.0, 2.0
 #: A reversal leaves first and enters then.

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from crypto_bt.backtest.bars import Bars, arrange_bars
+from crypto_bt.backtest.candle_rows import DAY_MS
 from crypto_bt.backtest.engine import Signals, record, run
 from crypto_bt.backtest.layout import BARS_HELD, FINAL_EQUITY, STATISTICS, TRADE_FIELDS, TRADES, ExitReason
 from crypto_bt.backtest.parameters import parameter_array
@@ -59,6 +60,13 @@ def swept(seed: int, count: int, threads: int) -> tuple[Floats, Floats]:
     return run(bars, together(sets), parameters, capital=CAPITAL, threads=threads, daily=daily), daily
 
 
+def last_closes(bars: Bars, equity: Floats, symbol: int) -> Floats:
+    """The account's equity at the last bar that began on each day or before it."""
+    day = bars.open_time[bars.span(symbol)] // DAY_MS - bars.first_day
+    before = np.searchsorted(day, np.arange(-1, bars.days), side="right")
+    return np.append(CAPITAL, equity[bars.span(symbol)])[before]
+
+
 def digest(arrays: tuple[Floats, ...]) -> str:
     found = sha256()
     for array in arrays:
@@ -98,8 +106,12 @@ def test_a_run_and_a_recording_agree_exactly(seed: int, timeframe: Timeframe) ->
         np.testing.assert_array_equal(recording.statistics, statistics[:, number])
         ends = recording.equity[bars.offsets[1:] - 1]
         np.testing.assert_array_equal(ends, statistics[:, number, FINAL_EQUITY])
-        expected = daily_equity(bars, recording.equity, CAPITAL).portfolio
+        expected = daily_equity(bars, recording.daily).portfolio
         np.testing.assert_allclose(daily[number], expected, rtol=1e-12, atol=1e-12 * CAPITAL)
+        for symbol in range(len(bars.symbols)):
+            np.testing.assert_array_equal(
+                recording.daily[symbol], last_closes(bars, recording.equity, symbol)
+            )
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -124,9 +136,8 @@ def test_the_statistics_are_the_sums_of_the_recorded_trades(seed: int) -> None:
 def test_daily_figures_are_those_of_the_accounts_daily_equity(seed: int) -> None:
     bars, sets = arranged(market(seed))
     recording = record(bars, sets[0], nasty_rules(seed), capital=CAPITAL)
-    accounts = daily_equity(bars, recording.equity, CAPITAL).accounts
     for symbol in range(len(bars.symbols)):
-        marks = accounts[:, symbol]
+        marks = recording.daily[symbol]
         row = dict(zip(STATISTICS, recording.statistics[symbol], strict=True))
         before = marks[:-1]
         returns = np.divide(marks[1:], before, out=np.ones(len(before)), where=before > 0.0) - 1.0
@@ -136,6 +147,33 @@ def test_daily_figures_are_those_of_the_accounts_daily_equity(seed: int) -> None
         assert row["downside_square_sum"] == pytest.approx((fall**2).sum(), rel=1e-9, abs=1e-12)
         peak = np.maximum.accumulate(marks)
         assert row["max_drawdown"] == pytest.approx((marks / peak - 1.0).min(), abs=1e-9)
+
+
+def test_a_recording_without_every_bar_is_the_same_but_for_them() -> None:
+    bars, sets = arranged(market(42))
+    whole, short = (
+        record(bars, sets[0], nasty_rules(42), capital=CAPITAL, every_bar=one) for one in (True, False)
+    )
+    assert len(short.equity) == 0
+    for name in ("statistics", "trades", "trade_symbol", "daily"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(short, name))
+
+
+def test_a_position_held_to_the_last_bar_of_all_reads_nothing_beyond_it() -> None:
+    """What lies in the memory behind the days would pass for many more of them."""
+    bars, _ = arranged(nasty_market(1, Nastiness(bars=60, wild=0.001)))
+    count = len(bars.blocks.lines)
+    first = np.append(bars.blocks.first, np.zeros(50, np.int64))
+    lines = np.vstack([bars.blocks.lines, np.tile(bars.blocks.lines[-1], (50, 1))])
+    behind = replace(bars.blocks, first=first[: count + 1], lines=lines[:count])
+    always = Signals(np.full((1, len(bars)), 100, np.int8))
+    seen = []
+    for blocks in (bars.blocks, behind):
+        daily = np.zeros((1, bars.days + 1))
+        parameters = parameter_array([(0, Rules())])
+        statistics = run(replace(bars, blocks=blocks), always, parameters, capital=CAPITAL, daily=daily)
+        seen.append(digest((statistics, daily)))
+    assert seen[0] == seen[1]
 
 
 def test_the_equity_matrix_is_added_to_and_may_hold_more_days() -> None:

@@ -175,6 +175,12 @@ def test_funding_goes_to_the_trip_that_held_the_position_when_it_was_due() -> No
     assert [one.amount for one in orphans] == [Decimal(1)]
 
 
+def test_funding_of_a_reversal_in_the_very_moment_is_that_of_the_position_carried_into_it() -> None:
+    trips = build_round_trips([fill("1", "100", at=10), fill("-2", "110", at=60)])
+    assert add_funding(trips, [payment("-3", 60)]) == []
+    assert [trip.funding for trip in trips] == [Decimal(3), Decimal(0)]
+
+
 def test_funding_booked_for_a_position_opened_within_its_seconds_is_that_ones() -> None:
     trips = build_round_trips([fill("1", "100", at=62)])
     assert add_funding(trips, [payment("-3", 70)]) == []

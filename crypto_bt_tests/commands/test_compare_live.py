@@ -1,7 +1,10 @@
 """compare-live: a log with known differences; the command finds exactly those."""
 
 import json
-from datetime import timedelta
+import random
+import subprocess
+import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,13 @@ from typer.testing import CliRunner
 from crypto_bt.cli import app
 from crypto_bt.commands.output import UNWELL
 from crypto_bt.core.errors import UsageError
+from crypto_bt.runtime.home import Home
+from crypto_bt.settings import render_example
+from crypto_bt.store import ResultsStore
 from crypto_bt_tests.backtest.live_log import BAR, SCALE, LiveLog, Planned, planned_trades, trades_frame
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+CUTOFF = "2026-11-21T23:30:00+00:00"
 PLANTED_BPS = {"BTCUSDT": 3.0, "ETHUSDT": 6.5, "SOLUSDT": 2.0}
 
 
@@ -146,6 +153,48 @@ def test_another_commission_and_missing_funding_are_found(files: Files) -> None:
     assert ether["funding"]["model"] == pytest.approx(sum(due) / len(due))
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_is_planted_together_is_found_exactly(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    late = timedelta(seconds=chance.randint(0, 3_000))
+    files = Files(tmp_path)
+    files.planned = planned_trades(SYMBOLS, 30, seed=100 + seed)
+    planted: dict[tuple[str, str], float] = {}
+    unpaid: set[tuple[str, str]] = set()
+    missed = set()
+    for each in files.planned:
+        name = (each.symbol, f"{each.entry_time:%Y-%m-%dT%H:%M:%SZ}")
+        if chance.random() < 0.1 and each not in (files.planned[0], files.planned[-1]):
+            missed.add(name)
+            continue
+        planted[name] = chance.gauss(3.0, 4.0)
+        pays = chance.random() < 0.8 or not each.funding
+        unpaid |= set() if pays else {name}
+        files.log.trade(
+            each, slippage_bps=planted[name], parts=chance.randint(1, 4), pays_funding=pays,
+            late=late,
+        )  # fmt: skip
+    extra = [extra_trade(files.planned, symbol) for symbol in SYMBOLS]
+    for each in extra:
+        files.log.trade(each, slippage_bps=2.0)
+    files.log.fills = [fill | {"Fee": ""} if fill["Maker"] == "true" else fill for fill in files.log.fills]
+    result = told(*files.arguments(), code=UNWELL)
+    (strategy,) = result["strategies"]
+    assert {(trade["symbol"], trade["entry_time"]) for trade in strategy["missed_trades"]} == missed
+    assert {trade["symbol"] for trade in strategy["extra_trades"]} == set(SYMBOLS)
+    assert strategy["extra"] == len(extra)
+    pairs = {(pair["symbol"], pair["entry_time"]): pair for pair in strategy["matched_trades"]}
+    assert pairs.keys() == planted.keys()
+    for name, pair in pairs.items():
+        assert pair["same_exit"]
+        assert pair["entry_live"] == pytest.approx(planted[name], abs=1e-5)
+        assert (pair["commission_live"] is None) == (pair["exit_reason"] == "target")
+        if pair["exit_market"]:
+            assert pair["exit_live"] == pytest.approx(planted[name], abs=1e-5)
+        due = 0.0 if name in unpaid else pair["funding_model"]
+        assert pair["funding_live"] == pytest.approx(due, abs=0.02)
+
+
 def test_without_a_funding_file_funding_is_not_compared(files: Files) -> None:
     for each in files.planned:
         files.log.trade(each, slippage_bps=2.0)
@@ -184,7 +233,7 @@ def test_the_tables_fit_eighty_columns_and_end_with_the_setting(files: Files) ->
     for each in files.planned[1:]:
         files.log.trade(each, slippage_bps=4.0)
     lines = call(*files.arguments(), code=UNWELL).splitlines()
-    assert max(len(line.rstrip()) for line in lines if "Measured" not in line) <= 80
+    assert max(len(line.rstrip()) for line in lines) <= 80
     assert lines[-1].startswith("SLIPPAGE_BPS=4.00")
 
 
@@ -254,3 +303,110 @@ def test_a_damaged_backtest_file_is_refused(files: Files) -> None:
     pl.DataFrame({"symbol": ["BTCUSDT"]}).write_parquet(files.folder / "trades.parquet")
     error = CliRunner().invoke(app, ["compare-live", *arguments]).exception
     assert "trades.parquet has no column side, entry_time" in str(error)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Files:
+    """A home whose last night made the files' trades, and those of BTCUSDT with a second strategy too."""
+    files = Files(tmp_path)
+    root = tmp_path / "home"
+    Home(root).prepare(render_example(), {"FIXED_NOW": "2026-11-21T23:45:00+00:00"})
+    run = tmp_path / "run"
+    run.mkdir()
+    trades = pl.concat(
+        [
+            trades_frame(files.planned, "trend"),
+            trades_frame([each for each in files.planned if each.symbol == "BTCUSDT"], "carry"),
+        ]
+    )
+    trades.write_parquet(run / "trades.parquet")
+    for name in ("equity", "metrics", "signals"):
+        pl.DataFrame({"strategy": ["trend"]}).write_parquet(run / f"{name}.parquet")
+    strategies = [{"name": name, "error": None, "timeframe": "4h"} for name in ("carry", "idle", "trend")]
+    stamp = {"strategies": strategies, "cutoff": CUTOFF, "left_out": {"DOGEUSDT": "3 candles missing"}}
+    (run / "stamp.json").write_text(json.dumps(stamp))
+    night = datetime.fromisoformat(CUTOFF)
+    ResultsStore(Home(root).results).publish(night.date(), run, now=night)
+    return files
+
+
+def of_home(files: Files, *more: str) -> list[str]:
+    """The command line that compares with the home's last night."""
+    path = files.folder / "fills.csv"
+    path.write_text(files.log.fills_csv())
+    return [str(path), "--home", str(files.folder / "home"), *more]
+
+
+def test_the_last_night_of_the_home_is_compared_and_its_env_named(desk: Files) -> None:
+    for each in desk.planned:
+        desk.log.trade(each, slippage_bps=3.0)
+    result = told(*of_home(desk, "--strategy", "trend", "--night", "2026-11-21"))
+    assert result["backtest"] == "The night of 2026-11-21"
+    assert result["strategies"][0]["matched"] == 75
+    lines = call(*of_home(desk, "--strategy", "trend")).splitlines()
+    assert lines[-1] == f"SLIPPAGE_BPS=3.00    ({(desk.folder / 'home').resolve() / '.env'})"
+
+
+def test_what_came_after_the_nights_last_bar_is_outside_not_extra(desk: Files) -> None:
+    desk.log.trade(desk.planned[0], slippage_bps=2.0)
+    last = datetime.fromisoformat(CUTOFF).replace(hour=20, minute=0)
+    later = Planned("ETHUSDT", 1, last, last + BAR / 8, 100.0, 101.0, 1.0, "signal", {})
+    desk.log.trade(later, slippage_bps=2.0)
+    result = told(*of_home(desk, "--strategy", "trend", "--symbols", "ETHUSDT"), code=UNWELL)
+    (strategy,) = result["strategies"]
+    assert (strategy["extra"], strategy["outside"]) == (0, 1)
+    assert strategy["end"] == "2026-11-21T20:00:00Z"
+
+
+def test_an_extra_trade_in_a_symbol_that_the_night_left_out_says_so(desk: Files) -> None:
+    first = desk.planned[0]
+    other = Planned("DOGEUSDT", 1, first.entry_time, first.exit_time, 1.0, 1.0, 1.0, "signal", {})
+    for each in (first, other):
+        desk.log.trade(each, slippage_bps=2.0)
+    text = call(*of_home(desk, "--strategy", "trend"), code=UNWELL)
+    assert "Left out of the night, so it could not trade them: DOGEUSDT." in text
+
+
+def test_several_strategies_in_one_file_are_compared_each_with_its_own(desk: Files) -> None:
+    for each in desk.planned:
+        desk.log.trade(each, slippage_bps=2.0)
+    for fill in desk.log.fills:
+        fill["Strategy"] = "trend"
+    mine = LiveLog()
+    for each in desk.planned[1:25]:
+        mine.trade(each, slippage_bps=2.0)
+    desk.log.fills += [{**fill, "Strategy": "carry"} for fill in mine.fills]
+    result = told(*of_home(desk), code=UNWELL)
+    counts = [(row["strategy"], row["matched"], row["missed"], row["extra"]) for row in result["strategies"]]
+    assert counts == [("carry", 24, 1, 0), ("trend", 75, 0, 0)]
+    assert told(*of_home(desk, "--strategy", "trend"))["strategies"][0]["matched"] == 75
+
+
+def test_a_strategy_that_never_traded_has_every_live_trade_extra(desk: Files) -> None:
+    desk.log.trade(desk.planned[0], slippage_bps=2.0)
+    result = told(*of_home(desk, "--strategy", "idle"), code=UNWELL)
+    (strategy,) = result["strategies"]
+    assert (strategy["matched"], strategy["missed"], strategy["extra"]) == (0, 0, 1)
+    assert result["slippage"]["setting"] is None
+
+
+def test_a_strategy_must_be_named_where_there_are_several_and_must_exist(desk: Files) -> None:
+    desk.log.trade(desk.planned[0], slippage_bps=2.0)
+    for more, message in (
+        ((), "--strategy with one of carry, idle, trend"),
+        (("--strategy", "foo"), "The night of 2026-11-21 has no strategy 'foo'"),
+        (("--strategy", "trend", "--night", "2026-11-20"), "There is no night of 2026-11-20"),
+    ):
+        error = CliRunner().invoke(app, ["compare-live", *of_home(desk, *more)]).exception
+        assert isinstance(error, UsageError)
+        assert message in str(error)
+
+
+def test_the_command_needs_no_dagster() -> None:
+    code = (
+        "import sys, crypto_bt.commands.compare_live, crypto_bt.commands.live_side, "
+        "crypto_bt.commands.live_report, crypto_bt.backtest.live.compare, crypto_bt.store; "
+        "print([name for name in sys.modules if name.split('.')[0] in ('dagster', 'numba', 'scipy')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

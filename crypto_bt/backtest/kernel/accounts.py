@@ -121,8 +121,9 @@ def run_parameters(
     """The accounts of the parameter sets ``first`` to ``last`` (exclusive) on every symbol.
 
     Symbol outer, parameter set inner, so that a symbol stays in the processor's cache, and the sum over the
-    symbols in ``daily`` (parameter sets, days + 1; no rows where it is not wanted) has one order. ``trades``
-    and ``equity`` have no rows unless the one parameter set is to be recorded.
+    symbols in ``daily`` has one order: (1, parameter sets, days + 1), or (symbols, parameter sets, days + 1)
+    for each by itself, or nothing. ``trades`` and ``equity`` have no rows unless the one parameter set is to
+    be recorded.
     """
     a, runs, counts = scratch
     no_days = equity[:0]
@@ -133,7 +134,7 @@ def run_parameters(
             chosen = parameters[p].signal_set
             if counts[chosen] < 0:
                 counts[chosen] = find_runs(signals[chosen], bounds, runs[chosen])
-            days = daily[p] if daily.shape[0] > 0 else no_days
+            days = daily[min(symbol, daily.shape[0] - 1), p] if daily.shape[0] > 0 else no_days
             start(a, capital)
             if days.shape[0] > 0:
                 days[0] += capital

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
+_PAIR, _LEAVE_FIRST, _LEAVE_SECOND = range(3)
+
 
 def match_entries(backtest: Sequence[int], live: Sequence[int], tolerance: int) -> list[tuple[int, int]]:
     """Pairs (place in ``backtest``, place in ``live``) of times that are at most ``tolerance`` apart.
@@ -64,26 +66,31 @@ def _clusters(first: Sequence[int], second: Sequence[int], tolerance: int) -> li
 
 
 def _align(first: Sequence[int], second: Sequence[int], tolerance: int) -> list[tuple[int, int]]:
-    """The best pairing of two short lists; ``best[i][j]`` is (pairs, -distance) of what follows i and j."""
+    """The best pairing of two lists, from their ends: ``best[j]`` is (pairs, -distance) of what follows.
+
+    ``steps[i][j]`` says what is best there: to pair the two, or to leave one of the first, or of the second.
+    """
     rows, columns = len(first), len(second)
-    best = [[(0, 0)] * (columns + 1) for _ in range(rows + 1)]
+    below = [(0, 0)] * (columns + 1)
+    steps = [bytearray(columns) for _ in range(rows)]
     for i in range(rows - 1, -1, -1):
+        best = [(0, 0)] * (columns + 1)
         for j in range(columns - 1, -1, -1):
-            best[i][j] = max(best[i + 1][j], best[i][j + 1])
+            found = (below[j], _LEAVE_FIRST) if below[j] >= best[j + 1] else (best[j + 1], _LEAVE_SECOND)
             apart = abs(first[i] - second[j])
             if apart <= tolerance:
-                pairs, distance = best[i + 1][j + 1]
-                best[i][j] = max(best[i][j], (pairs + 1, distance - apart))
-    found = []
+                pairs, distance = below[j + 1]
+                together = (pairs + 1, distance - apart)
+                if together >= found[0]:
+                    found = (together, _PAIR)
+            best[j], steps[i][j] = found
+        below = best
+    chosen = []
     i = j = 0
     while i < rows and j < columns:
-        apart = abs(first[i] - second[j])
-        pairs, distance = best[i + 1][j + 1]
-        if apart <= tolerance and best[i][j] == (pairs + 1, distance - apart):
-            found.append((i, j))
-            i, j = i + 1, j + 1
-        elif best[i][j] == best[i + 1][j]:
-            i += 1
-        else:
-            j += 1
-    return found
+        step = steps[i][j]
+        if step == _PAIR:
+            chosen.append((i, j))
+        i += step != _LEAVE_SECOND
+        j += step != _LEAVE_FIRST
+    return chosen

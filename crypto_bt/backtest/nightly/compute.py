@@ -70,14 +70,22 @@ def compute_night(store: Reader, spec: NightSpec, say: Say) -> Night:
     if not trials:
         errors = "; ".join(f"{entry['name']}: {entry['error']}" for entry in night.strategies)
         raise BacktestError(f"No strategy finished ({errors or 'none was asked for'}).")
+    market_days = _market_days(market)
+    market.forget_candles()
     sweeps = sweep_all(market, trials)
     night.marks, night.symbols_without_funding = sweeps.marks, sweeps.symbols_without_funding
     say({"event": "swept", "parameter_sets": sum(len(trial.sets) for trial in trials.values())})
     chosen = _choices(market, trials, sweeps.swept)
     recorded = record_all(market, trials, {name: own.in_charge for name, own in chosen.items()})
     say({"event": "recorded", "strategies": len(recorded)})
-    _write_down(market, night, trials, sweeps.swept, chosen, recorded, say)
+    _write_down(market, market_days, night, trials, sweeps.swept, chosen, recorded, say)
     return night
+
+
+def _market_days(market: NightMarket) -> Days:
+    first_day, last_day = market.days
+    midnights = np.arange(first_day, last_day + 2) * DAY_MS
+    return Days(first_day, market_marks(market.candles(Timeframe.D1), midnights))
 
 
 def _signals(market: NightMarket, night: Night, say: Say) -> dict[str, Trial]:
@@ -127,6 +135,7 @@ def _choices(
 
 def _write_down(
     market: NightMarket,
+    days: Days,
     night: Night,
     trials: Mapping[str, Trial],
     swept: Mapping[str, Swept],
@@ -136,9 +145,6 @@ def _write_down(
 ) -> None:
     spec = market.spec
     tables: dict[str, list[pl.DataFrame]] = {name: [] for name in TABLES}
-    first_day, last_day = market.days
-    midnights = np.arange(first_day, last_day + 2) * DAY_MS
-    days = Days(first_day, market_marks(market.candles(Timeframe.D1), midnights))
     tonight = sum(len(trial.sets) for name, trial in trials.items() if name != spec.benchmark)
     night.trials = spec.trials if spec.trials is not None else max(1, tonight)
     for name, own in chosen.items():
@@ -150,7 +156,7 @@ def _write_down(
             "parameter_sets": sets_rows(trials[name].sets, swept[name]),
             "signals": trials[name].signals.newest(trials[name].sets[own.current].signal_set),
             "trades": recorded[name].trades,
-            "windows": windows_rows(own, first_day),
+            "windows": windows_rows(own, days.first),
         }
         for table, frame in found.items():
             tables[table].append(frame.select(pl.lit(name).alias("strategy"), pl.all()))

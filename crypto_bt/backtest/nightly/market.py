@@ -1,17 +1,21 @@
 """What a night may know, read from its snapshot, and the bars it trades on, a few symbols at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from crypto_bt.backtest.bars import Bars, arrange_bars
 from crypto_bt.backtest.candle_rows import DAY_MS
 from crypto_bt.backtest.contracts import Contract, contract_tiers
+from crypto_bt.backtest.signal_arrays import followed_rows
 from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.core.market import Timeframe
+from crypto_bt.strategies import average_true_range
 
 #: Symbols simulated together: few enough that their bars are a small part of the night's memory.
 GROUP = 12
@@ -29,6 +33,19 @@ class Reader(Protocol):
         """Rows with start <= time < end of one dataset at one snapshot."""
 
 
+#: For each timeframe of the strategies: of each bar traded on, the row of the signals' bars it follows, or -1.
+Placement = Mapping[Timeframe, NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class SignalBars:
+    """``rows`` (symbol, open_time, close_time) of one timeframe and their ``atr`` (rows), quote."""
+
+    timeframe: Timeframe
+    rows: pl.DataFrame
+    atr: NDArray[np.float64]
+
+
 @dataclass
 class NightMarket:
     """The store as of the spec's cutoff: candles closed, settlements made and values available by then."""
@@ -37,6 +54,7 @@ class NightMarket:
     spec: NightSpec
     _candles: dict[Timeframe, pl.DataFrame] = field(default_factory=dict)
     _needed: dict[str, pl.DataFrame] = field(default_factory=dict)
+    _signal_bars: dict[Timeframe, SignalBars] = field(default_factory=dict)
 
     def candles(self, timeframe: Timeframe) -> pl.DataFrame:
         """All candles of ``timeframe``, sorted by symbol, open_time."""
@@ -44,14 +62,32 @@ class NightMarket:
             self._candles[timeframe] = self._closed(timeframe, self.spec.symbols, None)
         return self._candles[timeframe]
 
+    def signal_bars(self, timeframe: Timeframe) -> SignalBars:
+        """The bars that strategies of ``timeframe`` give their targets for."""
+        if timeframe not in self._signal_bars:
+            frame = self.candles(timeframe).select(
+                "symbol",
+                "open_time",
+                close_time=pl.col("open_time") + timeframe.delta,
+                atr=average_true_range().cast(pl.Float64).fill_null(np.nan),
+            )
+            rows = frame.drop("atr").with_columns(pl.col("symbol").cast(pl.Categorical))
+            self._signal_bars[timeframe] = SignalBars(timeframe, rows, frame["atr"].to_numpy())
+        return self._signal_bars[timeframe]
+
+    def forget_candles(self) -> None:
+        """Give back the memory of what only the signals needed."""
+        self._candles.clear()
+        self._needed = {name: rows for name, rows in self._needed.items() if name == "span"}
+
     def needed(self, dataset: str) -> pl.DataFrame:
         """The rows of ``dataset`` that a strategy needs, as they were known by the cutoff."""
         if dataset not in self._needed:
             self._needed[dataset] = self._known(dataset)
         return self._needed[dataset]
 
-    def execution_groups(self, days: tuple[int, int]) -> Iterator[tuple[pl.DataFrame, Bars]]:
-        """Candles and bars of the timeframe that is traded on, :data:`GROUP` symbols at a time.
+    def execution_groups(self, days: tuple[int, int]) -> Iterator[tuple[Bars, Placement]]:
+        """Bars of the timeframe that is traded on, :data:`GROUP` symbols at a time.
 
         ``days`` are the first and the last UTC day of the equity, counted from 1970.
         """
@@ -84,7 +120,7 @@ class NightMarket:
         ).row(0)
         return int(found[0]), int(found[1])
 
-    def _group(self, symbols: Sequence[str], days: tuple[int, int]) -> tuple[pl.DataFrame, Bars]:
+    def _group(self, symbols: Sequence[str], days: tuple[int, int]) -> tuple[Bars, Placement]:
         candles = self._closed(self.spec.execution, symbols, _BAR_COLUMNS)
         marks = self._read("mark_price_1h", symbols, self.spec.cutoff, _MARK_COLUMNS)
         tiers = contract_tiers(symbols)
@@ -97,7 +133,16 @@ class NightMarket:
             contracts=contracts,
             days=days,
         )
-        return candles, bars
+        keys = candles.select("symbol", "open_time")
+        return bars, {
+            timeframe: followed_rows(
+                keys,
+                signal_bars.rows.select(pl.col("symbol").cast(pl.String), "open_time"),
+                self.spec.execution,
+                timeframe,
+            )
+            for timeframe, signal_bars in self._signal_bars.items()
+        }
 
     def _closed(
         self, timeframe: Timeframe, symbols: Sequence[str], columns: Sequence[str] | None

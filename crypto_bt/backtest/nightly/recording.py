@@ -11,7 +11,6 @@ from crypto_bt.backtest.candle_rows import DAY_MS
 from crypto_bt.backtest.engine import Signals, record
 from crypto_bt.backtest.nightly.market import NightMarket
 from crypto_bt.backtest.nightly.sweeping import Trial
-from crypto_bt.backtest.portfolio import daily_equity
 from crypto_bt.backtest.tables import TRADES_SCHEMA, trades_table
 
 
@@ -54,21 +53,23 @@ def record_all(
     trades: dict[str, list[pl.DataFrame]] = {name: [] for name in in_charge}
     returns = {name: np.zeros((len(own.days), len(symbols))) for name, own in in_charge.items()}
     column = 0
-    for candles, bars in market.execution_groups(days):
+    for bars, placement in market.execution_groups(days):
         width = len(bars.symbols)
         for name, own in in_charge.items():
             trial = trials[name]
-            signals = trial.signals.on(candles, spec.execution)
+            signals = trial.signals.on(placement)
             by_symbol: list[pl.DataFrame] = []
             for number in own.sets:
                 each = trial.sets[number]
                 one = Signals(signals.targets[each.signal_set][None, :], atr=signals.atr)
-                recording = record(bars, one, each.rules(spec.costs, spec.execution), capital=capital)
+                rules = each.rules(spec.costs, spec.execution)
+                recording = record(bars, one, rules, capital=capital, every_bar=False)
                 by_symbol.append(entered_in_charge(trades_table(bars, recording), own, number))
-                accounts = daily_equity(bars, recording.equity, capital).accounts
                 rows = np.flatnonzero(own.chosen == number)
                 day = own.days[rows] - days[0]
-                returns[name][rows, column : column + width] = _returns(accounts[day], accounts[day + 1])
+                returns[name][rows, column : column + width] = _returns(
+                    recording.daily[:, day].T, recording.daily[:, day + 1].T
+                )
             if by_symbol:
                 trades[name].append(pl.concat(by_symbol).sort("symbol", "entry_time"))
         column += width

@@ -9,38 +9,36 @@ from numpy.typing import NDArray
 
 from crypto_bt.backtest.engine import Signals
 from crypto_bt.backtest.needs import datasets_needed
-from crypto_bt.backtest.nightly.market import NightMarket
+from crypto_bt.backtest.nightly.market import NightMarket, Placement, SignalBars
 from crypto_bt.backtest.nightly.parameter_sets import ParameterSet
-from crypto_bt.backtest.signal_arrays import followed_rows, place
+from crypto_bt.backtest.signal_arrays import place
 from crypto_bt.backtest.signals import evaluate, hundredths, strategy_frame
-from crypto_bt.core.market import Timeframe
-from crypto_bt.strategies import average_true_range
 
 
 @dataclass(frozen=True)
 class StrategySignals:
-    """``rows`` (symbol, open_time, close_time) of the strategy's bars, ``targets`` (signal sets, rows) int8
-    in hundredths, ``atr`` (rows) in quote."""
+    """``targets`` (signal sets, rows) int8 in hundredths, for the rows of ``bars``."""
 
-    timeframe: Timeframe
-    rows: pl.DataFrame
+    bars: SignalBars
     targets: NDArray[np.int8]
-    atr: NDArray[np.float64]
 
-    def on(self, candles: pl.DataFrame, execution: Timeframe) -> Signals:
-        """As the kernel takes them, for the rows of ``candles``."""
-        rows = followed_rows(candles, self.rows, execution, self.timeframe)
+    def on(self, placement: Placement) -> Signals:
+        """As the kernel takes them, for the bars that are traded on."""
+        rows = placement[self.bars.timeframe]
         targets = np.empty((len(self.targets), len(rows)), np.int8)
         for number, values in enumerate(self.targets):
             targets[number] = place(values, rows, 0)
-        return Signals(targets, atr=place(self.atr, rows, np.nan)[None, :])
+        return Signals(targets, atr=place(self.bars.atr, rows, np.nan)[None, :])
 
     def newest(self, signal_set: int) -> pl.DataFrame:
         """symbol, open_time, target, close_time, valid_until of each symbol's last bar.
 
         A target counts from its bar's close until the next bar closes.
         """
-        targets = self.rows.with_columns(target=pl.Series(self.targets[signal_set]).cast(pl.Float64) / 100)
+        targets = self.bars.rows.with_columns(
+            pl.col("symbol").cast(pl.String),
+            target=pl.Series(self.targets[signal_set]).cast(pl.Float64) / 100,
+        )
         return (
             targets.group_by("symbol", maintain_order=True)
             .last()
@@ -49,7 +47,7 @@ class StrategySignals:
                 "open_time",
                 "target",
                 "close_time",
-                valid_until=pl.col("close_time") + self.timeframe.delta,
+                valid_until=pl.col("close_time") + self.bars.timeframe.delta,
             )
             .sort("symbol")
         )
@@ -65,5 +63,4 @@ def signals_of_sets(market: NightMarket, sets: Sequence[ParameterSet]) -> Strate
     for number, strategy in sorted(strategies.items()):
         found = evaluate(strategy, frame)
         targets[number] = found.select(hundredths(pl.col("target")))["target"].to_numpy()
-    atr = frame.select(atr=average_true_range().cast(pl.Float64).fill_null(np.nan))["atr"].to_numpy()
-    return StrategySignals(first.timeframe, frame.select("symbol", "open_time", "close_time"), targets, atr)
+    return StrategySignals(market.signal_bars(first.timeframe), targets)

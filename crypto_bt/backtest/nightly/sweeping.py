@@ -59,7 +59,7 @@ def sweep_all(market: NightMarket, trials: Mapping[str, Trial]) -> Sweeps:
     for name, trial in trials.items():
         count = len(trial.sets)
         found.swept[name] = Swept(np.zeros((count, days + 1)), np.zeros((count, len(STATISTICS))))
-    for candles, bars in market.execution_groups(first_last):
+    for bars, placement in market.execution_groups(first_last):
         for source, count in bars.funding_use.marks.items():
             found.marks[source] += count
         found.symbols_without_funding.update(bars.funding_use.symbols_without)
@@ -67,7 +67,7 @@ def sweep_all(market: NightMarket, trials: Mapping[str, Trial]) -> Sweeps:
             swept = found.swept[name]
             statistics = run(
                 bars,
-                trial.signals.on(candles, spec.execution),
+                trial.signals.on(placement),
                 parameters[name],
                 capital=capital,
                 threads=spec.threads,
