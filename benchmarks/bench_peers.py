@@ -7,7 +7,7 @@ its arrays, and backtesting.py 1, because it is slow; the cost of both is the sa
 
 Each tool lives in a process of its own and all take turns, so that a busy moment of the machine hits them
 alike. A rate is the median of the turns; ``ratio`` is the median of (their CPU seconds a bar-parameter /
-ours, in the same turn). Beside the same simulation we also compute 16 statistics, margin and liquidation.
+ours, in the same turn). Beside the same simulation we also compute 19 statistics, margin and liquidation.
 """
 
 import json

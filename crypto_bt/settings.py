@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from crypto_bt.core.errors import SettingsError, UsageError
 from crypto_bt.core.market import STANDARD_TIMEFRAMES, Timeframe, parse_symbol
 from crypto_bt.core.universe import UNIVERSE
+from crypto_bt.settings_backtest import BacktestSettings
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 #: The home that is meant when none is named.
@@ -28,7 +29,7 @@ LIVE_HOME: Final = PROJECT / "data" / "live"
 FOREIGN_KEYS: Final = frozenset({"DAGSTER_HOME"})
 
 
-class Settings(BaseSettings):
+class Settings(BacktestSettings):
     """The settings, as read from the environment and the home's ``.env``."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=True, env_ignore_empty=True)
@@ -84,12 +85,6 @@ class Settings(BaseSettings):
     )
     STRATEGIES: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Strategies of the nightly backtest, separated by commas; empty: all."
-    )
-    COMMISSION_BPS: float = Field(
-        default=5.0, ge=0, le=1000, description="Commission per fill in basis points of its notional."
-    )
-    SLIPPAGE_BPS: float = Field(
-        default=2.0, ge=0, le=1000, description="Slippage per market fill in basis points of its price."
     )
     NIGHT_TIMEOUT_MINUTES: int = Field(
         default=120, ge=1, le=1440, description="Minutes after which a nightly backtest is stopped."
@@ -219,7 +214,8 @@ def render_example() -> str:
         "# Settings of crypto_bt. Copied to each home's .env by set-up; uncomment what you change.",
         "# A line uncommented here wins over the environment.",
     ]
-    for name, known in Settings.model_fields.items():
+    later = BacktestSettings.model_fields.keys()
+    for name, known in sorted(Settings.model_fields.items(), key=lambda field: field[0] in later):
         lines += ["", f"# {known.description}", f"#{name}={_default_text(known.default)}"]
     return "\n".join(lines) + "\n"
 

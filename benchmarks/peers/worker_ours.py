@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from worker import serve
 
 from crypto_bt.backtest.bars import Bars, arrange_bars
-from crypto_bt.backtest.engine import parameter_array, run
+from crypto_bt.backtest.engine import Signals, run
 from crypto_bt.backtest.layout import STATISTICS
-from crypto_bt.backtest.rules import Costs, Rules
+from crypto_bt.backtest.parameters import parameter_array
+from crypto_bt.backtest.rules import Costs, Distance, Exits, Rules, Sizing
 from crypto_bt.core.market import Timeframe
 
 
@@ -27,22 +28,28 @@ def arranged(work: Mapping[str, NDArray[np.float64]]) -> Bars:
     return arrange_bars(frame.with_columns(open_time=pl.concat([times] * symbols)), Timeframe.H4)
 
 
+def rules(commission: float, stop: float, profit: float) -> Rules:
+    """The whole account in every trade, with room for the entry's commission; 0 for no exit."""
+    return Rules(
+        Costs(taker_bps=commission * 1e4, maker_bps=commission * 1e4, slippage_bps=0.0),
+        Exits(stop_loss=Distance(stop), take_profit=Distance(profit)),
+        Sizing(exposure=1.0 / (1.0 + commission)),
+    )
+
+
 def main(path: str) -> None:
     """Serve the cases of the file at ``path``."""
     with np.load(path) as file:
         work = {name: file[name] for name in file.files}
     bars, targets = arranged(work), work["target"]
-    signals = np.ascontiguousarray(targets.transpose(0, 2, 1).reshape(len(targets), -1))
+    hundredths = (targets * 100).astype(np.int8).transpose(0, 2, 1)
+    signals = Signals(np.ascontiguousarray(hundredths.reshape(len(targets), -1)))
     stops = [work[name].tolist() for name in ("commission", "stop_loss", "take_profit")]
-    none = [None] * len(stops[0])
+    none = [0.0] * len(stops[0])
 
-    def parameters(accounts: list[list[float | None]]) -> NDArray[np.void]:
+    def parameters(accounts: list[list[float]]) -> NDArray[np.void]:
         return parameter_array(
-            [
-                (row, Rules(Costs((commission or 0.0) * 1e4, 0.0), stop_loss=stop, take_profit=profit))
-                for row in range(len(targets))
-                for commission, stop, profit in zip(*accounts, strict=True)
-            ]
+            [(row, rules(*account)) for row in range(len(targets)) for account in zip(*accounts, strict=True)]
         )
 
     def case(sets: NDArray[np.void]) -> Callable[[], int]:

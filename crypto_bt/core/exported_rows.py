@@ -19,6 +19,7 @@ from crypto_bt.core.positioning import (
     validate_taker_volume,
 )
 from crypto_bt.core.raw_rows import Validated
+from crypto_bt.core.schemas import ORDER_RULES
 from crypto_bt.core.series import PLAUSIBLE, validate_series
 
 Validator = Callable[..., Validated]
@@ -104,6 +105,12 @@ def _check_made(frame: pl.DataFrame, dataset: Dataset, name: str) -> None:
         if not wrong.is_empty():
             value = wrong[column][0]
             raise UsageError(f"{name} has the {column} {value}, not -1, 0 or 1.", "Take the row out.")
+    for column in (column for column in frame.columns if column in ORDER_RULES):
+        wrong = frame.filter(~(pl.col(column).is_finite() & (pl.col(column) >= 0)))
+        if not wrong.is_empty():
+            raise UsageError(
+                f"{name} has the {column} {wrong[column][0]}, not 0 or more.", "Take the row out."
+            )
 
 
 def _check_known(frame: pl.DataFrame, dataset: Dataset, name: str) -> None:

@@ -62,6 +62,10 @@ class Listing:
 
     ``tradable`` is false once the exchange has delisted it or settles it; its history stays. ``delisting``
     is the last moment of trading, announced or past; None while there is none.
+
+    The rest is what the exchange asks of an order now, None where it does not say, 0 where it has no such
+    rule: ``tick_size`` and ``min_notional`` in quote units, ``lot_size`` and ``min_quantity`` in base units,
+    ``liquidation_fee`` as a fraction of the notional that is liquidated.
     """
 
     symbol: str
@@ -69,6 +73,11 @@ class Listing:
     tradable: bool
     status: str
     delisting: datetime | None = None
+    tick_size: float | None = None
+    lot_size: float | None = None
+    min_quantity: float | None = None
+    min_notional: float | None = None
+    liquidation_fee: float | None = None
 
 
 def parse_symbol(text: str) -> str:

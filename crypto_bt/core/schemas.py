@@ -60,10 +60,14 @@ REVISION_SCHEMA: Final[dict[str, pl.DataType]] = {
     "seen_at": UTC_MS,
 }
 
+#: What the exchange asks of an order, by the names that a listing and a row of the universe have for it.
+ORDER_RULES: Final = ("tick_size", "lot_size", "min_quantity", "min_notional", "liquidation_fee")
+
 #: What was known of a symbol on a day. ``observed``: the exchange itself said so on that day (else the row is
 #: derived from the candles of that day); a symbol it does not list has status ``MISSING``. ``followed``: in
 #: the home's list that day. ``quote_volume_30d``: turnover of the 30 days before ``day``, from daily candles;
 #: ``quote_volume_24h``: what the exchange gave as the last 24 hours' when asked; null where not known.
+#: :data:`ORDER_RULES` as the exchange stated them when it was asked, 0 where it had no such rule.
 UNIVERSE_SCHEMA: Final[dict[str, pl.DataType]] = {
     "symbol": pl.String(),
     "day": UTC_MS,
@@ -75,6 +79,7 @@ UNIVERSE_SCHEMA: Final[dict[str, pl.DataType]] = {
     "observed": pl.Boolean(),
     "quote_volume_24h": pl.Float64(),
     "quote_volume_30d": pl.Float64(),
+    **dict.fromkeys(ORDER_RULES, pl.Float64()),
     "available_at": UTC_MS,
 }
 
@@ -183,6 +188,11 @@ MEANING: Final[dict[str, str]] = {
     "observed": "whether the exchange said so that day, or the row is derived from candles",
     "quote_volume_24h": "turnover of the 24 hours before the exchange was asked, quote units",
     "quote_volume_30d": "turnover of the 30 days before the day, quote units; null where not known",
+    "tick_size": "step of prices, quote units; null where not known, 0 where there is none",
+    "lot_size": "step of a market order's quantity, base units; null where not known, 0 where there is none",
+    "min_quantity": "smallest quantity of a market order, base units; null where not known",
+    "min_notional": "smallest notional of an order, quote units; null where not known",
+    "liquidation_fee": "fraction of the liquidated notional that the exchange takes; null where not known",
     "realized_volatility": "annualised standard deviation of the benchmark's H4 log returns, 30 days",
     "trend_strength": "benchmark close over its mean of 50 days, minus 1",
     "funding_level": "median funding of the symbols over the last 3 days, a fraction per 8 hours",

@@ -8,7 +8,7 @@ import polars as pl
 
 from crypto_bt.core.datasets import DATASETS
 from crypto_bt.core.market import Listing, Timeframe
-from crypto_bt.core.schemas import UNIVERSE_SCHEMA
+from crypto_bt.core.schemas import ORDER_RULES, UNIVERSE_SCHEMA
 
 VOLUME_DAYS: Final = 30
 #: Daily candles that must be there, of those since the listing, for a turnover of 30 days.
@@ -54,6 +54,7 @@ def observed_rows(
                 "observed": True,
                 "quote_volume_24h": tickers.get(symbol),
                 "quote_volume_30d": volume.get(symbol),
+                **{name: getattr(known, name, None) for name in ORDER_RULES},
                 "available_at": now,
             }
         )
@@ -91,7 +92,7 @@ def derived_rows(
             tradable=pl.lit(value=True),
             followed=pl.lit(value=True),
             observed=pl.lit(value=False),
-            quote_volume_24h=pl.lit(None, dtype=pl.Float64()),
+            **dict.fromkeys(("quote_volume_24h", *ORDER_RULES), pl.lit(None, dtype=pl.Float64())),
             available_at=pl.max_horizontal("day", "onboard_time"),
         )
         .select(list(UNIVERSE_SCHEMA))

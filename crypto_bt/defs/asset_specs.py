@@ -33,8 +33,9 @@ DESCRIPTIONS: Final = {
     "mark_price_1h": "Hourly mark price candles; the fallback where a settlement lacks its mark price, "
     "and the witness against which a sudden jump is judged. Source: Binance USD-M `markPriceKlines`.",
     "universe": "Every perpetual that the exchange lists, by day: status, onboard and delisting date, "
-    "turnover of the last 24 hours and of the 30 days before; which of them the home follows. Rows of "
-    "days before the home existed are derived from the candles of the followed symbols. Source: "
+    "turnover of the last 24 hours and of the 30 days before; tick, lot, smallest order and liquidation "
+    "fee; which of them the home follows. Rows of days before the home existed are derived from the "
+    "candles of the followed symbols, without order rules. Source: "
     "`exchangeInfo`, `ticker/24hr`.",
     "open_interest": "Open interest of each symbol by the hour, in base and quote units. The exchange "
     "keeps 30 days. Source: Binance `openInterestHist`.",

@@ -19,6 +19,7 @@ from crypto_bt.core.wholeness import find_gaps
 from crypto_bt.defs.check_results import build_check
 from crypto_bt.defs.feed_checks import build_feed_checks
 from crypto_bt.defs.judgement import judge_dataset, stored_candles
+from crypto_bt.defs.night_checks import build_night_checks
 from crypto_bt.defs.resources import Desk
 
 #: A check of candles: what it decides of one timeframe on one snapshot at one moment.
@@ -114,4 +115,4 @@ def candle_checks(timeframes: Sequence[Timeframe]) -> list[dg.AssetChecksDefinit
 
 def build_checks(timeframes: Sequence[Timeframe]) -> list[dg.AssetChecksDefinition]:
     """Every asset check of a home that keeps ``timeframes``."""
-    return [*candle_checks(timeframes), *build_feed_checks()]
+    return [*candle_checks(timeframes), *build_feed_checks(), *build_night_checks()]

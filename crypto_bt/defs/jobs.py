@@ -54,9 +54,9 @@ def build_jobs(candle_datasets: tuple[str, ...]) -> "list[UnresolvedAssetJobDefi
         dg.define_asset_job(
             "nightly_backtest",
             selection=dg.AssetSelection.assets("nightly_backtest", "scorecard")
-            | dg.AssetSelection.checks_for_assets(*NIGHTLY_CANDLES),
-            description="Check the candles, backtest every strategy on that very snapshot, write the "
-            "scorecard.",
+            | dg.AssetSelection.checks_for_assets(*NIGHTLY_CANDLES, "nightly_backtest"),
+            description="Check the candles, backtest every strategy on that very snapshot, check the result, "
+            "write the scorecard.",
         ),
     ]
 

@@ -2,11 +2,12 @@
 
 from datetime import date, datetime
 
-from crypto_bt.backtest.rules import Costs
 from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.core.night import cutoff_of, knowable_at
 from crypto_bt.defs.judgement import judge_dataset, left_out, tradable_symbols
+from crypto_bt.defs.night_settings import costs_of, gates_of, walk_forward_of
 from crypto_bt.defs.resources import Desk
+from crypto_bt.defs.trial_ledger import record_trials
 from crypto_bt.strategies import build_strategy, strategy_classes
 
 BENCHMARK = "buy_and_hold"
@@ -17,8 +18,8 @@ def plan_night(
 ) -> NightSpec:
     """All whole symbols; the strategies asked for, else of the settings, else all; and the benchmark.
 
-    A night that is computed late judges the symbols as they were at its cutoff. Raises BacktestError for a
-    strategy that does not exist.
+    A night that is computed late judges the symbols as they were at its cutoff. What it tries is entered
+    into the trial ledger. Raises BacktestError for a strategy that does not exist.
     """
     settings, now = desk.settings, knowable_at(night, now)
     reasons = left_out([judge_dataset(desk, timeframe, snapshot, now) for timeframe in settings.TIMEFRAMES])
@@ -27,6 +28,7 @@ def plan_night(
     names = strategies or settings.STRATEGIES or tuple(strategy_classes())
     for name in names:
         build_strategy(name)
+    tried: dict[str, dict[str, object]] = {name: {} for name in names if name != BENCHMARK}
     return NightSpec(
         store=str(desk.store.root),
         snapshot=snapshot,
@@ -35,7 +37,13 @@ def plan_night(
         symbols=tuple(symbol for symbol in listed if symbol not in reasons),
         left_out={**gone, **reasons},
         strategies={name: {} for name in dict.fromkeys((*names, BENCHMARK))},
-        costs=Costs(taker_bps=settings.COMMISSION_BPS, slippage_bps=settings.SLIPPAGE_BPS),
+        costs=costs_of(settings),
+        walk_forward=walk_forward_of(settings),
+        gates=gates_of(settings),
+        initial_capital=settings.BACKTEST_CAPITAL,
+        liquidity=settings.UNIVERSE_LIQUID,
+        trials=record_trials(desk.results.root, night, tried, now),
+        threads=settings.BACKTEST_THREADS,
         benchmark=BENCHMARK,
         history_start=settings.history_start,
     )

@@ -14,6 +14,13 @@ from crypto_bt.core.errors import BacktestError
 
 #: What the child may see of the environment: enough to start Python, and no secret.
 ALLOWED_ENVIRONMENT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SYSTEMROOT", "VIRTUAL_ENV")
+#: Memory that is not needed goes back to the machine at once, and linear algebra takes one thread.
+FRUGAL: Final = {
+    "_RJEM_MALLOC_CONF": "dirty_decay_ms:0,muzzy_decay_ms:0",
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "262144",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 
 
 def run_night_process(
@@ -26,7 +33,8 @@ def run_night_process(
     """
     spec_file, out = work / "spec.json", work / "out"
     spec_file.write_text(spec.to_json())
-    environment = {name: os.environ[name] for name in ALLOWED_ENVIRONMENT if name in os.environ}
+    allowed = {name: os.environ[name] for name in ALLOWED_ENVIRONMENT if name in os.environ}
+    environment = {**allowed, **FRUGAL, "POLARS_MAX_THREADS": str(spec.threads)}
     command = [sys.executable, "-m", "crypto_bt.night", "--spec", str(spec_file), "--out", str(out)]
     expired = threading.Event()
     with (

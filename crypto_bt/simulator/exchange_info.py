@@ -10,6 +10,20 @@ from crypto_bt.simulator.market import Market, SymbolInfo
 _NO_DELIVERY = 4_133_404_800_000
 _ORDER_TYPES = ["LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET"]
 _QUOTES = ("USDT", "USDC")
+#: Smallest notional and liquidation fee by base asset as the exchange stated them in late 2025, and those of
+#: most others.
+_NOTIONALS = {"BTC": "100", "ETH": "20"}
+_USUAL_NOTIONAL = "5"
+_FEES = {
+    **dict.fromkeys(("BTC", "ETH", "SOL", "XRP", "DOGE", "BNB", "ADA", "LINK", "AVAX", "DOT"), "0.020000"),
+    **dict.fromkeys(("GALA", "SAND", "HYPE"), "0.020000"),
+    **dict.fromkeys(("TRX", "NEAR"), "0.025000"),
+    **dict.fromkeys(("INJ", "HBAR", "COMP"), "0.010000"),
+    "ETHFI": "0.007500",
+    "OP": "0.005000",
+    "XMR": "0.003500",
+}
+_USUAL_FEE = "0.015000"
 
 
 def exchange_info(market: Market, weight_limit: int) -> dict[str, object]:
@@ -38,6 +52,7 @@ def exchange_info(market: Market, weight_limit: int) -> dict[str, object]:
 
 def _symbol(info: SymbolInfo) -> dict[str, object]:
     quote = next((quote for quote in _QUOTES if info.symbol.endswith(quote)), _QUOTES[0])
+    base = info.symbol.removesuffix(quote)
     tick, lot = _unit(info.price_decimals), _unit(info.quantity_decimals)
     lots = {"minQty": lot, "maxQty": "10000000", "stepSize": lot}
     return {
@@ -49,7 +64,7 @@ def _symbol(info: SymbolInfo) -> dict[str, object]:
         "status": info.status,
         "maintMarginPercent": "2.5000",
         "requiredMarginPercent": "5.0000",
-        "baseAsset": info.symbol.removesuffix(quote),
+        "baseAsset": base,
         "quoteAsset": quote,
         "marginAsset": quote,
         "pricePrecision": info.price_decimals,
@@ -59,7 +74,7 @@ def _symbol(info: SymbolInfo) -> dict[str, object]:
         "underlyingType": "COIN",
         "underlyingSubType": [],
         "triggerProtect": "0.0500",
-        "liquidationFee": "0.020000",
+        "liquidationFee": _FEES.get(base, _USUAL_FEE),
         "marketTakeBound": "0.10",
         "maxMoveOrderLimit": 10000,
         "filters": [
@@ -67,7 +82,7 @@ def _symbol(info: SymbolInfo) -> dict[str, object]:
             {"filterType": "LOT_SIZE", **lots},
             {"filterType": "MARKET_LOT_SIZE", **lots},
             {"filterType": "MAX_NUM_ORDERS", "limit": 200},
-            {"filterType": "MIN_NOTIONAL", "notional": "5"},
+            {"filterType": "MIN_NOTIONAL", "notional": _NOTIONALS.get(base, _USUAL_NOTIONAL)},
             {
                 "filterType": "PERCENT_PRICE",
                 "multiplierUp": "1.1000",

@@ -1,6 +1,5 @@
 """The questions put to the exchange, page by page, and how its answers are read."""
 
-import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -8,7 +7,7 @@ from typing import Any, Final
 from crypto_bt.core.datasets import DATASETS
 from crypto_bt.core.errors import SourceRefused
 from crypto_bt.core.market import SYMBOL_PATTERN, Timeframe, from_milliseconds
-from crypto_bt.sources.exchange_info import listings_of
+from crypto_bt.sources.exchange_info import figure_of, listings_of
 from crypto_bt.sources.session import Session
 from crypto_bt.sources.source import FetchRequest
 from crypto_bt.sources.windows import (
@@ -87,21 +86,10 @@ def read_tickers(answer: object) -> dict[str, float] | None:
     for row in answer:
         symbol = row.get("symbol") if isinstance(row, dict) else None
         if isinstance(symbol, str) and SYMBOL_PATTERN.match(symbol):
-            figure = _figure(row.get("quoteVolume"))
+            figure = figure_of(row.get("quoteVolume"))
             if figure is not None:
                 found[symbol] = figure
     return found
-
-
-def _figure(value: object) -> float | None:
-    """A decimal text or number that is finite and not negative; None for anything else."""
-    if not isinstance(value, str | int | float) or isinstance(value, bool):
-        return None
-    try:
-        figure = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return figure if math.isfinite(figure) and figure >= 0 else None
 
 
 def _query(request: FetchRequest, page: Page) -> dict[str, int | str]:

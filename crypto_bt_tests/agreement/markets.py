@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from crypto_bt.backtest import Costs, Result, Rules, simulate
+from crypto_bt.backtest import Costs, Distance, Exits, Result, Rules, Sizing, simulate
 from crypto_bt.core.market import Timeframe
 from crypto_bt_tests.agreement.peers import Arrays
 from crypto_bt_tests.recorded import RECORDED
@@ -47,11 +47,11 @@ def targets(symbols: int, window: int) -> pl.DataFrame:
 
 def rules(case: Case) -> Rules:
     """Our settings for ``case``: the whole account in every trade, with room for the entry's commission."""
+    bps = case.commission * 1e4
     return Rules(
-        Costs(commission_bps=case.commission * 1e4, slippage_bps=case.slippage * 1e4),
-        stop_loss=case.stop_loss or None,
-        take_profit=case.take_profit or None,
-        leverage=1.0 / (1.0 + case.commission),
+        Costs(taker_bps=bps, maker_bps=bps, slippage_bps=case.slippage * 1e4),
+        Exits(stop_loss=Distance(case.stop_loss), take_profit=Distance(case.take_profit)),
+        Sizing(exposure=1.0 / (1.0 + case.commission)),
     )
 
 

@@ -34,18 +34,23 @@ def check_seed(seed: int) -> Counter[str]:
 
 
 def check_market(
-    market: Market, rules: Rules, note: str, timeframe: Timeframe = Timeframe.H4
+    market: Market,
+    rules: Rules,
+    note: str,
+    timeframe: Timeframe = Timeframe.H4,
+    target_timeframe: Timeframe | None = None,
 ) -> Counter[str]:
     """Assert that both simulators agree on ``market``; what happened in it, counted."""
+    coarser = target_timeframe or timeframe
     symbols = market.candles["symbol"].n_unique()
     result = simulate(
-        market.candles, market.targets, timeframe=timeframe, rules=rules, funding_rates=market.funding_rates,
-        mark_prices=market.mark_prices, finer=market.finer, contracts=market.contracts,
-        initial_capital=market.capital * symbols,
+        market.candles, market.targets, timeframe=timeframe, target_timeframe=coarser, rules=rules,
+        funding_rates=market.funding_rates, mark_prices=market.mark_prices, finer=market.finer,
+        contracts=market.contracts, initial_capital=market.capital * symbols,
     )  # fmt: skip
     accounts = reference_accounts(
-        market.candles, market.targets, length=timeframe.delta, rules=rules, capital=market.capital,
-        funding_rates=market.funding_rates, mark_prices=market.mark_prices, finer=market.finer,
+        market.candles, market.targets, length=timeframe.delta, target_length=coarser.delta, rules=rules,
+        capital=market.capital, funding_rates=market.funding_rates, mark_prices=market.mark_prices, finer=market.finer,
         contracts=market.contracts,
     )  # fmt: skip
     return compare(result, accounts, market.capital, note)

@@ -26,7 +26,10 @@ Floats = NDArray[np.float64]
 
 
 def market(seed: int, timeframe: Timeframe = Timeframe.H4) -> Market:
-    return nasty_market(seed, replace(nastiness(seed), bars=120, atr_missing=0.2), timeframe)
+    how = replace(nastiness(seed), bars=120, change=0.3, atr_missing=0.2)
+    if timeframe is Timeframe.H1:
+        how = replace(how, finer_missing=None)
+    return nasty_market(seed, how, timeframe)
 
 
 def arranged(found: Market, timeframe: Timeframe = Timeframe.H4) -> tuple[Bars, list[Signals]]:
@@ -95,12 +98,11 @@ def test_a_parameter_set_is_the_same_alone_and_among_others() -> None:
 @pytest.mark.parametrize("timeframe", [Timeframe.H4, Timeframe.H1])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_run_and_a_recording_agree_exactly(seed: int, timeframe: Timeframe) -> None:
-    how = replace(nastiness(seed), bars=120, finer_missing=None)
-    bars, sets = arranged(nasty_market(seed, how, timeframe), timeframe)
+    bars, sets = arranged(market(seed, timeframe), timeframe)
     rules = rules_of(seed, 12)
     daily = np.zeros((len(rules), bars.days + 1))
     statistics = run(bars, together(sets), parameter_array(rules), capital=CAPITAL, daily=daily)
-    assert statistics[:, :, TRADES].sum() > 100
+    assert statistics[:, :, TRADES].sum() > 20
     for number, (row, one) in enumerate(rules):
         recording = record(bars, sets[row], one, capital=CAPITAL)
         np.testing.assert_array_equal(recording.statistics, statistics[:, number])

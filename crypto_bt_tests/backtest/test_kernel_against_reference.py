@@ -56,6 +56,18 @@ def test_kernel_agrees_with_the_reference_on_hourly_bars(seed: int) -> None:
     check_market(nasty_market(seed, how, Timeframe.H1), nasty_rules(seed), f"seed {seed}", Timeframe.H1)
 
 
+@settings(max_examples=30, deadline=None)
+@given(seed=SEEDS)
+def test_kernel_agrees_with_the_reference_on_targets_of_coarser_bars(seed: int) -> None:
+    """Four-hourly targets, each tenth missing, on hourly bars."""
+    market = nasty_market(seed, replace(nastiness(seed), bars=120, finer_missing=None), Timeframe.H1)
+    begins = pl.col("open_time").dt.hour() % 4 == 0
+    coarse = market.targets.filter(begins).sample(fraction=0.9, seed=seed)
+    check_market(
+        replace(market, targets=coarse), nasty_rules(seed), f"seed {seed}", Timeframe.H1, Timeframe.H4
+    )
+
+
 def test_a_sample_of_the_campaign_meets_everything_the_rules_know() -> None:
     first = 20_000
     seen: Counter[str] = Counter()

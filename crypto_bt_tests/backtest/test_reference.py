@@ -98,6 +98,26 @@ def test_finer_candles_tell_which_came_first(finer: list[Bar], expected: tuple[f
     assert (found.decided_by_stop, found.decided_finer) == (0, 1)
 
 
+@pytest.mark.parametrize(
+    ("finer", "expected"),
+    [
+        ([QUIET, (100, 111, 100, 105), (105, 105, 89, 90), QUIET], (110.0, 1_000.0, "target")),
+        ([QUIET, (100, 101, 89, 99), (99, 111, 99, 105), QUIET], (90.0, -1_000.0, "liquidation")),
+    ],
+)
+def test_finer_candles_tell_whether_liquidation_or_target_came_first(
+    finer: list[Bar], expected: tuple[float, float, str]
+) -> None:
+    rules = Rules(FREE, Exits(take_profit=Distance(0.1)), Sizing(exposure=10.0))
+    bars = [QUIET, (100.0, 111.0, 89.0, 100.0)]
+    found = account(bars, [1.0], rules, finer=finer)
+    assert only(found) == expected
+    assert (found.decided_by_stop, found.decided_finer) == (0, 1)
+    alone = account(bars, [1.0], rules)
+    assert only(alone) == (90.0, -1_000.0, "liquidation")
+    assert (alone.decided_by_stop, alone.decided_finer) == (1, 0)
+
+
 def test_an_open_beyond_a_level_is_the_fill() -> None:
     rules = exits(stop_loss=Distance(0.02), take_profit=Distance(0.03))
     below = account([QUIET, QUIET, (95.0, 99.0, 94.0, 98.0)], [1.0], rules)
@@ -122,6 +142,13 @@ def test_trailing_moves_the_stop_for_the_next_bar_only() -> None:
     rises = [QUIET, (100.0, 110.0, 99.0, 109.0), (109.0, 109.5, 107.0, 108.0)]
     assert only(account(rises, [1.0], rules)) == (107.8, 78.0, "stop")
     assert only(account([*rises[:1], (100.0, 104.9, 99.0, 104.0), QUIET], [1.0], rules))[2] == "open"
+
+
+def test_trailing_without_an_activation_begins_on_the_bar_after_the_entry() -> None:
+    rules = exits(trail_by=Distance(0.02))
+    found = account([QUIET, (100.0, 100.0, 97.0, 99.0), (99.0, 99.0, 97.5, 98.0)], [1.0], rules)
+    assert only(found) == (98.0, -20.0, "stop")
+    assert found.trades[0].exit_time == START + 3 * H4
 
 
 def test_break_even_puts_the_stop_beyond_the_entry() -> None:
@@ -200,6 +227,14 @@ def test_an_open_beyond_the_liquidation_price_costs_no_more_than_the_margin() ->
     found = account([QUIET, QUIET, (50.0, 60.0, 40.0, 50.0)], [1.0], rules)
     assert only(found) == (50.0, -500.0, "liquidation")
     assert found.equity[-1] == 500.0
+
+
+def test_an_exit_that_leaves_nothing_of_the_margin_is_a_liquidation_without_slippage() -> None:
+    """The fill 92.82 x 0.98 lies beyond 91.8, where the margin of the entry at 102 is lost."""
+    rules = Rules(Costs(0.0, 0.0, 200.0), Exits(stop_loss=Distance(0.09)), Sizing(exposure=10.0))
+    found = account([QUIET, (100.0, 100.0, 92.0, 93.0), QUIET, QUIET], [1.0, 1.0, -1.0], rules)
+    assert only(found) == (92.82, -1_000.0, "liquidation")
+    assert (len(found.trades), found.refused, found.equity[-1]) == (1, 0, 0.0)
 
 
 def test_funding_moves_the_liquidation_price_within_its_bar() -> None:

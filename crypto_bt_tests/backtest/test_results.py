@@ -44,7 +44,7 @@ SPEC = NightSpec(
 def tables() -> tuple[pl.DataFrame, pl.DataFrame]:
     bars = candles({"AAAUSDT": [FLAT] * 4, "BBBUSDT": [FLAT, FLAT, (100, 120, 100, 120)]})
     wanted = targets(build_strategy("buy_and_hold"), bars)
-    metrics = simulate(bars, wanted, timeframe=Timeframe.H4, rules=Rules(Costs(0, 0))).metrics
+    metrics = simulate(bars, wanted, timeframe=Timeframe.H4, rules=Rules(Costs(0, 0, 0))).metrics
     label = pl.lit("buy_and_hold").alias("strategy")
     return metrics.select(label, pl.all()), current_signals(wanted, Timeframe.H4).select(label, pl.all())
 

@@ -25,6 +25,8 @@ def read(dataset: str, *rows: tuple):
 
 #: The regime of a bar, known when it closed.
 REGIME = ("BTCUSDT", AT, *[1.0] * 9, 1, 0, -1, None, AT + 4 * HOUR)
+#: Tick, lot, smallest quantity, smallest notional and liquidation fee, and a day on which nobody knew them.
+RULES, NO_RULES = (0.1, 0.001, 0.001, 100.0, 0.02), (None,) * 5
 GOOD = [
     ("candles_1h", [CANDLE, ("BTCUSDT", AT + HOUR, *CANDLE[2:7], None, None, None)]),
     ("mark_price_1h", [CANDLE[:6]]),
@@ -42,7 +44,13 @@ GOOD = [
         ],
     ),
     ("fear_greed", [("fear_greed", AT, 40.0, AT + 24 * HOUR)]),
-    ("universe", [("BTCUSDT", AT, AT, None, "TRADING", True, True, True, None, None, AT)]),
+    (
+        "universe",
+        [
+            ("BTCUSDT", AT, AT, None, "TRADING", True, True, True, None, None, *RULES, AT),
+            ("ETHUSDT", AT, AT, None, "TRADING", True, True, False, None, None, *NO_RULES, AT),
+        ],
+    ),
     ("market_regime", [REGIME]),
     ("quarantine", [("macro_series", "DFF", AT, "not a number", "[1]", AT)]),
     ("revisions", [("candles_1h", "BTCUSDT", AT, "close", 1.0, 2.0, AT)]),
@@ -121,8 +129,18 @@ def test_read_exported_bad_rows_are_refused_with_their_reason(dataset, good, bad
         ("taker_volume", ("BTCUSDT", AT, 1.0, 1.0, 1.0, None), "cannot be before"),
         (
             "universe",
-            ("BTCUSDT", AT, AT, None, "T", True, True, True, None, None, AT - HOUR),
+            ("BTCUSDT", AT, AT, None, "T", True, True, True, None, None, *NO_RULES, AT - HOUR),
             "cannot be before",
+        ),
+        (
+            "universe",
+            ("BTCUSDT", AT, AT, None, "T", True, True, True, None, None, 0.1, -1.0, *RULES[2:], AT),
+            r"lot_size -1\.0, not 0 or more",
+        ),
+        (
+            "universe",
+            ("BTCUSDT", AT, AT, None, "T", True, True, True, None, None, *RULES[:4], float("nan"), AT),
+            "liquidation_fee nan, not 0 or more",
         ),
         ("market_regime", (*REGIME[:-1], AT + 3 * HOUR), "cannot be before"),
         ("market_regime", (*REGIME[:-2], 77, REGIME[-1]), "sentiment_regime 77, not -1, 0 or 1"),

@@ -1,5 +1,6 @@
 """The universe by day: what was observed, what is derived, and what was liquid then."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from crypto_bt.core.datasets import DATASETS
 from crypto_bt.core.market import Listing
-from crypto_bt.core.schemas import UNIVERSE_SCHEMA
+from crypto_bt.core.schemas import ORDER_RULES, UNIVERSE_SCHEMA
 from crypto_bt.core.universe_history import (
     changed_rows,
     derived_rows,
@@ -77,6 +78,41 @@ def test_observed_rows_delisting_is_the_announced_one_else_the_first_day_seen() 
     back = observe([listing("AUSDT")], stored=first, at=NOW + DAY)
     again = observe([listing("AUSDT", tradable=False)], stored=pl.concat([first, back]), at=NOW + 2 * DAY)
     assert again["delisted_time"].to_list() == [TODAY + 2 * DAY], "a second delisting has its own day"
+
+
+RULES = {
+    "tick_size": 0.1,
+    "lot_size": 0.01,
+    "min_quantity": 0.02,
+    "min_notional": 5.0,
+    "liquidation_fee": 0.0,
+}
+
+
+def test_observed_rows_hold_the_order_rules_of_the_day_and_null_where_nobody_said() -> None:
+    rows = observe([replace(listing("AUSDT"), **RULES), listing("BUSDT")], followed=("GONEUSDT",))
+    assert rows.select("symbol", *ORDER_RULES).rows() == [
+        ("AUSDT", *RULES.values()),
+        ("BUSDT", *[None] * 5),
+        ("GONEUSDT", *[None] * 5),
+    ]
+
+
+def test_derived_rows_do_not_know_the_order_rules_of_their_days() -> None:
+    rules = replace(listing("AUSDT"), **RULES)
+    rows = derived_rows(
+        {"AUSDT": rules}, daily("AUSDT", 35), NONE, followed=["AUSDT"], start=TODAY - 2 * DAY, end=TODAY
+    )
+    assert dict(rows.schema) == UNIVERSE_SCHEMA
+    assert rows.select(ORDER_RULES).null_count().row(0) == (2,) * 5
+
+
+def test_changed_rows_bring_the_order_rules_along_but_are_none_for_them_alone() -> None:
+    stored = observe([replace(listing("AUSDT"), **RULES), replace(listing("BUSDT"), **RULES)])
+    coarser = {**RULES, "lot_size": 1.0}
+    settling = replace(listing("BUSDT", tradable=False), **coarser)
+    now = observe([replace(listing("AUSDT"), **coarser), settling], stored, NOW + timedelta(hours=2))
+    assert changed_rows(now, stored).select("symbol", "lot_size").rows() == [("BUSDT", 1.0)]
 
 
 def test_derived_rows_are_the_traded_days_that_nobody_observed() -> None:
@@ -216,6 +252,7 @@ def test_most_liquid_uses_only_rows_that_were_available(rows: list, at: int) -> 
                 True,
                 None,
                 volume,
+                *[None] * len(ORDER_RULES),
                 TODAY + (n + wait) * DAY,
             )
             for s, n, volume, wait, ok in rows

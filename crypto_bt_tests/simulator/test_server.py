@@ -7,16 +7,19 @@ import signal
 import socket
 import subprocess
 import sys
+from decimal import Decimal
 from itertools import pairwise
 
 import pytest
 
 from crypto_bt.core.errors import UsageError
 from crypto_bt.core.market import from_milliseconds, to_milliseconds
+from crypto_bt.core.schemas import ORDER_RULES
 from crypto_bt.simulator.endpoints import candle_weight
 from crypto_bt.simulator.faults import Fault, FaultKind, FaultPlan
 from crypto_bt.simulator.server import LoopbackExchange
 from crypto_bt.simulator.serving import running
+from crypto_bt.sources.exchange_info import listings_of
 from crypto_bt_tests.recorded import RECORDED, needs_recorded
 from crypto_bt_tests.simulator.calls import NOW, SYMBOLS, get, market_at
 
@@ -78,6 +81,27 @@ def test_exchange_info_has_the_fields_of_the_real_one(exchange):
     kinds = {entry["filterType"]: set(entry) for entry in real_symbol["filters"]}
     for entry in our_symbol["filters"]:
         assert set(entry) == kinds[entry["filterType"]]
+
+
+def test_exchange_info_states_order_rules_that_its_own_rows_keep():
+    with running(market_at(symbols=["BTCUSDT", "ETHUSDT", "SUIUSDT", "1000PEPEUSDT"])) as exchange:
+        listings = listings_of(get(exchange.url, "/fapi/v1/exchangeInfo").json)
+        rows = {
+            symbol: get(exchange.url, KLINES, symbol=symbol, interval="1h", limit=200).json
+            for symbol in listings
+        }
+
+    rules = {
+        symbol: tuple(getattr(listing, name) for name in ORDER_RULES) for symbol, listing in listings.items()
+    }
+    assert rules["BTCUSDT"] == (0.1, 0.001, 0.001, 100.0, 0.02)
+    assert rules["ETHUSDT"] == (0.01, 0.01, 0.01, 20.0, 0.02)
+    assert rules["SUIUSDT"][3:] == (5.0, 0.015)
+    for symbol, (tick, lot, least, *_) in rules.items():
+        assert least == lot > 0
+        for row in rows[symbol]:
+            steps = [Decimal(price) % Decimal(str(tick)) for price in row[1:5]]
+            assert [*steps, Decimal(row[5]) % Decimal(str(lot))] == [0] * 5, symbol
 
 
 def test_exchange_info_states_source_clock_and_limit():

@@ -1,6 +1,7 @@
 """What exchangeInfo says, also when it says nonsense."""
 
 import json
+import math
 from datetime import UTC, datetime
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crypto_bt.core.market import Listing
+from crypto_bt.core.schemas import ORDER_RULES
 from crypto_bt.sources.exchange_info import identity_of, listings_of, weight_limit_of
 from crypto_bt_tests.recorded import RECORDED, needs_recorded
 
@@ -60,6 +62,65 @@ def test_listings_of_leaves_out_what_is_none_of_ours(change):
     assert listings_of({"symbols": [{**ENTRY, **change}]}) == {}
 
 
+PRICE = {"filterType": "PRICE_FILTER", "tickSize": "0.10", "minPrice": "261.10"}
+LOT = {"filterType": "LOT_SIZE", "stepSize": "0.001", "minQty": "0.002"}
+MARKET_LOT = {"filterType": "MARKET_LOT_SIZE", "stepSize": "0.010", "minQty": "0.030"}
+NOTIONAL = {"filterType": "MIN_NOTIONAL", "notional": "100"}
+
+
+def rules_of(*filters, **fields):
+    """Tick, lot, smallest quantity, smallest notional and liquidation fee, as read."""
+    (listing,) = listings_of({"symbols": [{**ENTRY, "filters": list(filters), **fields}]}).values()
+    return tuple(getattr(listing, name) for name in ORDER_RULES)
+
+
+def test_listings_of_takes_order_rules_from_the_filters():
+    read = rules_of(PRICE, LOT, MARKET_LOT, NOTIONAL, liquidationFee="0.020000")
+
+    assert read == (0.1, 0.01, 0.03, 100.0, 0.02)
+
+
+@pytest.mark.parametrize(
+    "market",
+    [{"filterType": "MAX_NUM_ORDERS", "limit": 200}, {**MARKET_LOT, "stepSize": "0"},
+     {**MARKET_LOT, "stepSize": "fine"}, {"filterType": "MARKET_LOT_SIZE"}],
+)  # fmt: skip
+def test_listings_of_without_a_step_of_market_orders_that_of_all_orders_counts(market):
+    assert rules_of(LOT, market)[1:3] == (0.001, 0.002)
+
+
+def test_listings_of_a_step_of_zero_is_no_rule():
+    assert rules_of({**PRICE, "tickSize": "0"}, {**LOT, "stepSize": "0"})[:2] == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("bad", [None, "", "fine", "nan", "inf", "-1", -1, True, [], {}, 10**400, "\ud800"])
+@pytest.mark.parametrize("which", range(5))
+def test_listings_of_an_order_rule_that_makes_no_sense_is_none_and_the_others_stay(bad, which):
+    good = [PRICE, MARKET_LOT, NOTIONAL]
+    fields = {"liquidationFee": "0.015"}
+    where, key = [(0, "tickSize"), (1, "stepSize"), (1, "minQty"), (2, "notional"), (None, None)][which]
+    if where is None:
+        fields["liquidationFee"] = bad
+    else:
+        good[where] = {**good[where], key: bad}
+    expected = [0.1, 0.01, 0.03, 100.0, 0.015]
+    for lost in (1, 2) if which == 1 else (which,):
+        expected[lost] = None
+
+    assert rules_of(*good, **fields) == tuple(expected)
+
+
+def test_listings_of_a_liquidation_fee_of_all_and_more_makes_no_sense():
+    assert [rules_of(liquidationFee=fee)[4] for fee in ("0", "0.999", "1", "2.0")] == [0.0, 0.999, None, None]
+
+
+@pytest.mark.parametrize("filters", [None, {}, "filters", [None, 5, {}, {"filterType": []}]])
+def test_listings_of_without_filters_lists_the_symbol_all_the_same(filters):
+    (listing,) = listings_of({"symbols": [{**ENTRY, "filters": filters}]}).values()
+
+    assert (listing.symbol, listing.lot_size, listing.min_notional) == ("BTCUSDT", None, None)
+
+
 def limits(**change):
     entry = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 1200}
     return {"rateLimits": [{"rateLimitType": "ORDERS", "limit": 5}, {**entry, **change}]}
@@ -102,6 +163,36 @@ def test_exchange_info_of_garbage_never_raises(info):
     listings_of(info)
     assert weight_limit_of(info) >= 1
     assert identity_of(info, "http://host")
+
+
+filter_values = st.fixed_dictionaries(
+    {"filterType": st.sampled_from(["PRICE_FILTER", "LOT_SIZE", "MARKET_LOT_SIZE", "MIN_NOTIONAL"])},
+    optional={key: json_values for key in ("tickSize", "stepSize", "minQty", "notional")},
+)
+
+
+@given(st.lists(filter_values | json_values, max_size=6), json_values)
+def test_listings_of_garbage_filters_are_figures_or_none(filters, fee):
+    for figure in rules_of(*filters, liquidationFee=fee):
+        assert figure is None or 0 <= figure < math.inf
+
+
+@needs_recorded
+@pytest.mark.parametrize("name", ["exchange_info_2025-01-09_raw.json", "exchange_info_2025-12-24.json"])
+def test_listings_of_the_real_exchange_have_all_order_rules(name):
+    listings = listings_of(json.loads((RECORDED / "reference" / name).read_text()))
+
+    for listing in listings.values():
+        rules = {rule: getattr(listing, rule) for rule in ORDER_RULES}
+        if listing.status == "PENDING_TRADING":
+            assert None not in rules.values(), (listing.symbol, rules)
+        else:
+            assert all(figure is not None and figure > 0 for figure in rules.values()), (
+                listing.symbol,
+                rules,
+            )
+    bitcoin = listings["BTCUSDT"]
+    assert [getattr(bitcoin, rule) for rule in ORDER_RULES] == [0.1, 0.001, 0.001, 100.0, 0.02]
 
 
 @needs_recorded

@@ -30,8 +30,8 @@ def kernel_version() -> str:
 @cache
 def cache_folder() -> Path | None:
     """Where compiled code may be kept: beside the source, else in the user's cache, else nowhere."""
-    user = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "crypto_bt"
-    for parent in (HERE / "__pycache__", user):
+    for beside in (True, False):
+        parent = HERE / "__pycache__" if beside else _user_cache()
         folder = parent / f"kernel-{kernel_version()}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -40,6 +40,10 @@ def cache_folder() -> Path | None:
         if os.access(folder, os.W_OK):
             return folder
     return None
+
+
+def _user_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "crypto_bt"
 
 
 def part(function: Callable[..., Any]) -> Any:

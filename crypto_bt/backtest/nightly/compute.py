@@ -11,6 +11,7 @@ import polars as pl
 from crypto_bt.backtest.candle_rows import DAY_MS
 from crypto_bt.backtest.funding import MARK_SOURCES
 from crypto_bt.backtest.market_factor import market_marks
+from crypto_bt.backtest.nightly.examining import examine
 from crypto_bt.backtest.nightly.judging import Chosen, choose, hold, overfitting
 from crypto_bt.backtest.nightly.market import NightMarket, Reader
 from crypto_bt.backtest.nightly.outcome import (
@@ -25,13 +26,14 @@ from crypto_bt.backtest.nightly.outcome import (
 from crypto_bt.backtest.nightly.parameter_sets import parameter_sets
 from crypto_bt.backtest.nightly.recording import Recorded, record_all
 from crypto_bt.backtest.nightly.signals import signals_of_sets
+from crypto_bt.backtest.nightly.stitched_targets import recent_targets
 from crypto_bt.backtest.nightly.sweeping import Swept, Trial, sweep_all
 from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.core.errors import BacktestError
 from crypto_bt.core.market import Timeframe
 from crypto_bt.strategies.content import content_digest
 
-TABLES: Final = ("equity", "metrics", "parameter_sets", "signals", "trades", "windows")
+TABLES: Final = ("equity", "metrics", "parameter_sets", "signals", "targets", "trades", "windows")
 Say = Callable[[Mapping[str, Any]], None]
 
 
@@ -105,7 +107,9 @@ def _signals(market: NightMarket, night: Night, say: Say) -> dict[str, Trial]:
                 "content": content_digest(first),
                 "parameter_sets": len(sets),
             }
-            trials[name] = Trial(sets, signals_of_sets(market, sets))
+            signals = signals_of_sets(market, sets)
+            entry |= examine(first, market)
+            trials[name] = Trial(sets, signals)
         say(
             {
                 "event": "progress",
@@ -155,6 +159,7 @@ def _write_down(
             "metrics": figures,
             "parameter_sets": sets_rows(trials[name].sets, swept[name]),
             "signals": trials[name].signals.newest(trials[name].sets[own.current].signal_set),
+            "targets": recent_targets(trials[name], own.in_charge),
             "trades": recorded[name].trades,
             "windows": windows_rows(own, days.first),
         }

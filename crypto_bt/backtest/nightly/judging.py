@@ -66,7 +66,7 @@ def hold(daily: NDArray[np.float64], first_day: int, days: NDArray[np.int64]) ->
 def overfitting(daily: NDArray[np.float64], chosen: Chosen, *, trials: int, seed: int) -> dict[str, Any]:
     """The statistics against luck by name, plain numbers; None where there are too few days or sets.
 
-    Out of sample: ``probabilistic_sharpe``, ``minimum_track_record_days``, ``sharpe_low`` and ``sharpe_high``,
+    Out of sample: ``probabilistic_sharpe``, ``minimum_track_record_days``, ``sharpe_low``, ``sharpe_high``,
     ``drawdown_low`` and ``drawdown_high`` (95 %). Of all sets over all days: ``deflated_sharpe`` of the best
     (over ``trials``), ``pbo``, ``reality_check_p`` and ``spa_p``, ``effective_trials``.
     """

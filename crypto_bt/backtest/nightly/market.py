@@ -33,7 +33,7 @@ class Reader(Protocol):
         """Rows with start <= time < end of one dataset at one snapshot."""
 
 
-#: For each timeframe of the strategies: of each bar traded on, the row of the signals' bars it follows, or -1.
+#: By timeframe of the strategies: of each bar traded on, the row of the signals' bars it follows, or -1.
 Placement = Mapping[Timeframe, NDArray[np.int64]]
 
 

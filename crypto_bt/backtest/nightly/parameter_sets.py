@@ -1,14 +1,11 @@
 """What the night tries of a strategy: each set of signals with each way to leave a position."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from crypto_bt.backtest.rules import Costs, Distance, Exits, Rules, Sizing
 from crypto_bt.core.market import Timeframe
 from crypto_bt.strategies import Strategy, build_strategy
-from crypto_bt.strategies.content import content_digest
 from crypto_bt.strategies.exits import ExitPlan
 
 
@@ -26,10 +23,10 @@ class ParameterSet:
         bars = self.strategy.timeframe.milliseconds // execution.milliseconds
         return Rules(costs, exits_of(self.plan, max(1, bars)), Sizing(exposure=self.strategy.leverage))
 
-    def trial(self) -> str:
-        """Identity of what is tried: the strategy's code and files, its parameters and its exits."""
-        content = [content_digest(self.strategy), self.strategy.parameters, asdict(self.plan)]
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    @property
+    def tried(self) -> dict[str, object]:
+        """Everything that is varied, for the trial ledger."""
+        return {"parameters": self.strategy.parameters, "exits": asdict(self.plan)}
 
     @property
     def described(self) -> dict[str, object]:
