@@ -13,6 +13,9 @@ from crypto_bt.backtest.gates import Decision
 from crypto_bt.core.verdict import Severity, Verdict, some
 
 RECENT_DAYS: Final = 30
+#: Running windows round their last digit by where they began, and at a tie that decides a target: fewer than
+#: this share of targets that differ are that, more are memory.
+ROUNDED: Final = 0.001
 RUN_AGAIN: Final = "crypto-bt backtest"
 
 
@@ -77,7 +80,11 @@ def warm_up(stamp: Mapping[str, Any]) -> Verdict:
     found = {
         entry["name"]: entry["warm_up_analysis"] for entry in stamp["strategies"] if "lookahead" in entry
     }
-    unsettled = {name: analysis for name, analysis in found.items() if analysis["unsettled"]}
+    unsettled = {
+        name: analysis
+        for name, analysis in found.items()
+        if analysis["unsettled"] > ROUNDED * analysis["compared"]
+    }
     figures = {"strategies": len(found), "unsettled": len(unsettled)}
     if unsettled:
         what = " ".join(analysis["text"] for analysis in unsettled.values())

@@ -31,7 +31,7 @@ class EmaCross(Strategy):
 
     @property
     def warm_up(self) -> int:
-        return 3 * self.slow  # by then older closes weigh less than 0.3 % in the slow average
+        return 6 * self.slow  # by then older closes weigh less than 0.001 % in the slow average
 
     def target(self) -> pl.Expr:
         fast = pl.col("close").ewm_mean(span=self.fast, adjust=False).over("symbol")

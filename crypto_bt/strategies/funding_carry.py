@@ -46,7 +46,8 @@ class FundingCarry(FrameStrategy):
         return self.window
 
     def targets_of(self, frame: pl.DataFrame) -> pl.Series:
-        mean = pl.col("funding_rate_8h").rolling_mean(self.window).over("symbol")
+        # Most rates are the neutral one exactly; unrounded, the running mean's last digit would decide.
+        mean = pl.col("funding_rate_8h").rolling_mean(self.window).over("symbol").round(10)
         paid, rate = frame.select("symbol", rate=mean), pl.col("rate")
         decision = pl.when(rate > self.rich).then(-1).when(rate < -self.cheap).then(1)
         side = held(decision)

@@ -39,7 +39,9 @@ class RegimeTrend(Strategy):
 
     def target(self) -> pl.Expr:
         average = pl.col("close").rolling_mean(self.window).over("symbol")
-        side = (average - average.shift(self.slope).over("symbol")).sign().cast(pl.Int8)
+        # Rounded, so that the last digit of a running mean does not decide where the average stands still.
+        rise = (average / average.shift(self.slope).over("symbol") - 1.0).round(9)
+        side = rise.sign().cast(pl.Int8)
         crowded_long = (pl.col("funding_regime") == 1) | (pl.col("sentiment_regime") == 1)
         crowded_short = (pl.col("funding_regime") == -1) | (pl.col("sentiment_regime") == -1)
         forbidden = (

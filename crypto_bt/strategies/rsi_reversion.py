@@ -36,7 +36,7 @@ class RsiReversion(Strategy):
 
     @property
     def warm_up(self) -> int:
-        return 6 * self.length  # Wilder's average is slow: by then older moves weigh about 1 %
+        return 12 * self.length  # Wilder's average is slow: by then older moves weigh less than 0.001 %
 
     def target(self) -> pl.Expr:
         change = pl.col("close").diff()

@@ -221,8 +221,11 @@ def _wishes(
     return rows
 
 
-#: Odd figures, so that a level never lies exactly between two ticks.
+#: Odd figures, so that a level never lies exactly between two ticks, and no price of whole ticks is exactly
+#: where a margin is lost.
 _DISTANCES = (0.0, 0.0053, 0.0127, 0.0213, 0.0311, 0.0793)
+_EXPOSURES = (0.5, 0.9, 1.0, 1.0, 2.0131, 3.0117, 5.0279, 20.0371, 124.91)
+_LEVERAGES = (None, None, None, 1.0, 2.0137, 5.0213, 19.973, 124.73)
 
 
 def nasty_rules(seed: int) -> Rules:
@@ -247,7 +250,7 @@ def nasty_rules(seed: int) -> Rules:
         scale_out_share=rng.choice([0.5, 0.3, 0.013, 0.97]),
         time_stop=rng.choice([None, None, None, None, 1, 2, 7]),
     )
-    exposure = rng.choice([0.5, 0.9, 1.0, 1.0, 2.0, 3.0, 5.0, 20.0, 125.0])
+    exposure = rng.choice(_EXPOSURES)
     return Rules(
         costs=Costs(
             taker_bps=rng.choice([0.0, 5.0, 40.0]),
@@ -259,7 +262,7 @@ def nasty_rules(seed: int) -> Rules:
         exits=exits,
         sizing=Sizing(
             exposure=exposure,
-            leverage=rng.choice([None, None, None, 1.0, 2.0, 5.0, 20.0, 125.0]),
+            leverage=rng.choice(_LEVERAGES),
             risk_per_trade=rng.choice([0.02, 0.3])
             if exits.stop_loss is not None and rng.random() < 0.4
             else None,

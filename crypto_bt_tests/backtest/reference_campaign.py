@@ -50,8 +50,8 @@ def check_market(
     )  # fmt: skip
     accounts = reference_accounts(
         market.candles, market.targets, length=timeframe.delta, target_length=coarser.delta, rules=rules,
-        capital=market.capital, funding_rates=market.funding_rates, mark_prices=market.mark_prices, finer=market.finer,
-        contracts=market.contracts,
+        capital=market.capital, funding_rates=market.funding_rates, mark_prices=market.mark_prices,
+        finer=market.finer, contracts=market.contracts,
     )  # fmt: skip
     return compare(result, accounts, market.capital, note)
 

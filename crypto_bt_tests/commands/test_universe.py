@@ -9,6 +9,7 @@ import pytest
 
 from crypto_bt.commands.loopback import LoopbackMarket
 from crypto_bt.core.market import Timeframe
+from crypto_bt.core.schemas import ORDER_RULES
 from crypto_bt.runtime.home import Home, with_values
 from crypto_bt.settings import load_settings, render_example
 from crypto_bt.simulator.faults import Fault, FaultKind
@@ -51,6 +52,17 @@ def test_universe_list_tells_status_history_and_turnover(filled: ServedHome) -> 
     assert daily.height == 30
     assert bitcoin["quote_volume_30d"] == pytest.approx(daily["quote_volume"].sum())
     assert "BTCUSDT" in filled.call("universe", "list")
+
+
+def test_universe_rows_of_an_update_keep_the_order_rules_of_every_listed_symbol(filled: ServedHome) -> None:
+    said = filled.desk.store.read("universe").filter("observed")
+    assert {symbol: rules for symbol, *rules in said.select("symbol", *ORDER_RULES).iter_rows()} == {
+        "BTCUSDT": [0.1, 0.001, 0.001, 100.0, 0.02],
+        "ETHUSDT": [0.01, 0.01, 0.01, 20.0, 0.02],
+        "SOLUSDT": [0.001, 0.1, 0.1, 5.0, 0.02],
+        "XRPUSDT": [0.00001, 1.0, 1.0, 5.0, 0.02],
+        "1000PEPEUSDT": [0.00000001, 1.0, 1.0, 5.0, 0.015],
+    }
 
 
 def test_universe_list_of_an_empty_home_names_the_symbols_and_knows_nothing(tmp_path: Path) -> None:

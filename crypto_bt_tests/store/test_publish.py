@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from crypto_bt.core.datasets import DATASETS
-from crypto_bt.core.schemas import ORDER_RULES
 from crypto_bt.core.errors import SourceMismatch, StoreError
+from crypto_bt.core.schemas import ORDER_RULES
 from crypto_bt.store import SnapshotStore
 from crypto_bt.store.objects import object_path
 from crypto_bt_tests.store.samples import NOW, candles, closes, marked, publish, small_store

@@ -60,7 +60,7 @@ def choose(daily: NDArray[np.float64], first_day: int, plan: WalkForwardPlan) ->
 def hold(daily: NDArray[np.float64], first_day: int, days: NDArray[np.int64]) -> Chosen:
     """The first parameter set on ``days``: what the benchmark is shown on, without a choice."""
     returns = matrix_returns(daily[:1])[0][days - first_day]
-    return Chosen(None, InCharge(days, np.zeros(len(days), np.int64)), returns)
+    return Chosen(None, InCharge(days, np.zeros(len(days), np.int64), carried=True), returns)
 
 
 def overfitting(daily: NDArray[np.float64], chosen: Chosen, *, trials: int, seed: int) -> dict[str, Any]:

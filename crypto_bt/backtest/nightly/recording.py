@@ -17,10 +17,12 @@ from crypto_bt.backtest.tables import TRADES_SCHEMA, trades_table
 @dataclass(frozen=True)
 class InCharge:
     """Which parameter set counts on which day: ``days`` (n,) UTC days since 1970, one after the other, and
-    ``chosen`` (n,) the number of the set, or -1 for none."""
+    ``chosen`` (n,) the number of the set, or -1 for none. ``carried``: positions entered before the first day
+    count too, because nothing was chosen anew on it."""
 
     days: NDArray[np.int64]
     chosen: NDArray[np.int64]
+    carried: bool = False
 
     @property
     def sets(self) -> list[int]:
@@ -81,7 +83,10 @@ def entered_in_charge(trades: pl.DataFrame, in_charge: InCharge, number: int) ->
     """Those of ``trades`` that were entered on a day of which the set ``number`` is in charge."""
     own = pl.Series(in_charge.days[in_charge.chosen == number])
     day = pl.col("entry_time").dt.epoch("ms") // DAY_MS
-    return trades.filter(day.is_in(own.implode())).with_columns(parameter_set=pl.lit(number, pl.Int32))
+    counts = day.is_in(own.implode())
+    if in_charge.carried:
+        counts |= pl.col("exit_time").dt.epoch("ms") > in_charge.days[0] * DAY_MS
+    return trades.filter(counts).with_columns(parameter_set=pl.lit(number, pl.Int32))
 
 
 def stitched_equity(returns: NDArray[np.float64]) -> NDArray[np.float64]:
