@@ -14,7 +14,8 @@ import polars as pl
 import pytest
 
 from crypto_bt import night as night_module
-from crypto_bt.backtest import nightly
+from crypto_bt.backtest.layout import ExitReason
+from crypto_bt.backtest.nightly import compute
 from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.core.errors import BacktestError
 from crypto_bt.core.market import Timeframe
@@ -25,16 +26,32 @@ from crypto_bt.strategies import strategy_names
 from crypto_bt_tests.backtest.markets import START, candles, funding, random_bars, random_funding
 
 SYMBOLS = ("AAAUSDT", "BBBUSDT", "CCCUSDT")
-DAYS = 60
+DAYS = 130
 NIGHT = (START + timedelta(days=DAYS - 2)).date()
-FILES = ("equity.parquet", "metrics.parquet", "signals.parquet", "stamp.json", "trades.parquet")
+FILES = (
+    "equity.parquet", "metrics.parquet", "parameter_sets.parquet", "signals.parquet", "stamp.json",
+    "targets.parquet", "trades.parquet", "windows.parquet",
+)  # fmt: skip
+FEW = {"buy_and_hold": {}, "donchian_breakout": {}, "rsi_reversion": {}}
+
+
+def coarser(bars: pl.DataFrame, every: str) -> pl.DataFrame:
+    return bars.group_by_dynamic("open_time", every=every, group_by="symbol").agg(
+        pl.col("open").first(), pl.col("high").max(), pl.col("low").min(), pl.col("close").last(),
+        pl.col("volume").sum(), pl.col("quote_volume", "trades", "taker_buy_volume").first(),
+    )  # fmt: skip
 
 
 def market(seed: int = 5) -> dict[str, pl.DataFrame]:
     rng = random.Random(seed)
-    bars = candles({symbol: random_bars(rng, 6 * DAYS) for symbol in SYMBOLS})
+    hours = candles({symbol: random_bars(rng, 24 * DAYS, wild=0.008) for symbol in SYMBOLS}, Timeframe.H1)
     rates = funding([row for symbol in SYMBOLS[:2] for row in random_funding(rng, symbol, 24 * DAYS)])
-    return {"candles_4h": bars, "funding_rates": rates}
+    return {
+        "candles_1h": hours,
+        "candles_4h": coarser(hours, "4h"),
+        "candles_1d": coarser(hours, "1d"),
+        "funding_rates": rates,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +67,7 @@ def spec(tmp_path_factory: pytest.TempPathFactory) -> NightSpec:
         night=NIGHT,
         cutoff=cutoff_of(NIGHT),
         symbols=SYMBOLS,
-        strategies={name: {} for name in strategy_names()},
+        strategies=FEW,
         left_out={"DDDUSDT": "it is not whole"},
     )
 
@@ -65,7 +82,8 @@ def hashes(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
 
 
-def test_night_writes_the_five_files_and_a_stamp_that_says_from_what(spec: NightSpec, tmp_path: Path) -> None:
+def test_night_writes_its_files_and_a_stamp_that_says_from_what(spec: NightSpec, tmp_path: Path) -> None:
+    spec = replace(spec, strategies={name: {} for name in strategy_names()})
     stamp, said = run(spec, tmp_path / "out")
     assert tuple(hashes(tmp_path / "out")) == FILES
     assert json.loads((tmp_path / "out" / "stamp.json").read_text()) == stamp
@@ -76,7 +94,9 @@ def test_night_writes_the_five_files_and_a_stamp_that_says_from_what(spec: Night
     assert stamp["mark_price_source"]["candle_open"] > 0
     assert [entry["error"] for entry in stamp["strategies"]] == [None] * len(strategy_names())
     events = [message["event"] for message in said]
-    assert events == ["started", *["progress"] * len(strategy_names()), "finished"]
+    count = len(strategy_names())
+    told = ["started", *["progress"] * count, "swept", "recorded", *["judged"] * (count - 1), "finished"]
+    assert events == told
     metrics = pl.read_parquet(tmp_path / "out" / "metrics.parquet")
     assert metrics.height == len(strategy_names()) * (1 + len(SYMBOLS))
     assert set(metrics["strategy"]) == set(strategy_names())
@@ -85,11 +105,12 @@ def test_night_writes_the_five_files_and_a_stamp_that_says_from_what(spec: Night
 def test_night_knows_nothing_after_its_cutoff(spec: NightSpec, tmp_path: Path) -> None:
     store = SnapshotStore(tmp_path / "store")
     known = market()
-    late = pl.col("open_time") + Timeframe.H4.delta > spec.cutoff
-    changed = pl.when(late).then(pl.col("close") * 3.0).otherwise(pl.col("close"))
-    known["candles_4h"] = known["candles_4h"].with_columns(
-        close=changed, high=pl.max_horizontal("high", changed)
-    )
+    for timeframe in (Timeframe.H1, Timeframe.H4, Timeframe.D1):
+        late = pl.col("open_time") + timeframe.delta > spec.cutoff
+        changed = pl.when(late).then(pl.col("close") * 3.0).otherwise(pl.col("close"))
+        known[timeframe.dataset] = known[timeframe.dataset].with_columns(
+            close=changed, high=pl.max_horizontal("high", changed)
+        )
     now = datetime(2025, 4, 1, tzinfo=UTC)
     other = store.publish(known, source="simulated:seed=5", published_by="test", now=now)
     run(spec, tmp_path / "one")
@@ -121,14 +142,15 @@ def test_night_strategy_that_fails_is_reported_and_the_others_finish(spec: Night
 
 def test_night_symbol_without_candles_is_named_as_left_out(spec: NightSpec, tmp_path: Path) -> None:
     stamp, _ = run(replace(spec, symbols=(*SYMBOLS, "ZZZUSDT")), tmp_path / "out")
-    assert stamp["left_out"]["ZZZUSDT"] == "ZZZUSDT has no 4h candle closed by the cutoff"
+    assert stamp["left_out"]["ZZZUSDT"] == "ZZZUSDT has no 1h candle closed by the cutoff"
     assert stamp["symbols"] == list(SYMBOLS)
 
 
 def test_night_history_start_shortens_what_is_used(spec: NightSpec, tmp_path: Path) -> None:
     start = START + timedelta(days=20)
     run(replace(spec, history_start=start), tmp_path / "out")
-    assert pl.read_parquet(tmp_path / "out" / "metrics.parquet")["first"].min() == start
+    windows = pl.read_parquet(tmp_path / "out" / "windows.parquet")
+    assert windows["train_start"].min() == start
 
 
 @pytest.mark.parametrize(
@@ -137,7 +159,7 @@ def test_night_history_start_shortens_what_is_used(spec: NightSpec, tmp_path: Pa
         ({"strategies": {"nobody": {}}}, "No strategy finished"),
         ({"strategies": {}}, "No strategy finished"),
         ({"code_version": "another"}, "The code changed"),
-        ({"symbols": ("ZZZUSDT",)}, "no 4h candles"),
+        ({"symbols": ("ZZZUSDT",)}, "no 1h candles"),
     ],
 )
 def test_night_that_cannot_be_computed_is_refused(
@@ -162,10 +184,8 @@ def test_main_in_a_process_of_its_own_gives_the_same_bytes(spec: NightSpec, tmp_
         [*command, "--out", str(tmp_path / "there")], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert [json.loads(line)["event"] for line in done.stdout.splitlines()][:: len(strategy_names()) + 1] == [
-        "started",
-        "finished",
-    ]
+    events = [json.loads(line)["event"] for line in done.stdout.splitlines()]
+    assert (events[0], events[-1]) == ("started", "finished")
     assert hashes(tmp_path / "here") == hashes(tmp_path / "there")
 
 
@@ -193,5 +213,71 @@ def test_importing_the_night_does_not_import_numba() -> None:
 
 def test_stamp_names_every_table_that_is_written(spec: NightSpec, tmp_path: Path) -> None:
     stamp, _ = run(spec, tmp_path / "out")
-    assert {f"{name}.parquet" for name in nightly.TABLES} | {"stamp.json"} == set(FILES)
+    assert {f"{name}.parquet" for name in compute.TABLES} | {"stamp.json"} == set(FILES)
     assert stamp["code_version"] == night_module.code_version()
+
+
+def test_night_shows_only_days_after_those_it_chose_on(spec: NightSpec, tmp_path: Path) -> None:
+    stamp, _ = run(spec, tmp_path / "out")
+    windows = pl.read_parquet(tmp_path / "out" / "windows.parquet")
+    equity = pl.read_parquet(tmp_path / "out" / "equity.parquet")
+    trades = pl.read_parquet(tmp_path / "out" / "trades.parquet")
+    assert windows.filter(pl.col("train_end") >= pl.col("test_start")).is_empty()
+    first = windows["test_start"].min()
+    assert first == START + timedelta(days=91)
+    assert equity.group_by("strategy").agg(pl.col("time").min())["time"].unique().to_list() == [first]
+    chosen = trades.filter(pl.col("strategy") != "buy_and_hold")
+    assert chosen["entry_time"].min() >= first
+    in_charge = chosen.join_where(
+        windows,
+        pl.col("strategy") == pl.col("strategy_right"),
+        pl.col("entry_time") >= pl.col("test_start"),
+        pl.col("entry_time") < pl.col("in_charge_end"),
+    )
+    assert in_charge.height == chosen.height > 10
+    assert (in_charge["parameter_set"] == in_charge["parameter_set_right"]).all()
+    assert {entry["out_of_sample"] for entry in stamp["strategies"] if entry["name"] != "buy_and_hold"} == {
+        True
+    }
+
+
+def test_night_equity_is_that_of_the_chosen_sets_in_the_sweep(spec: NightSpec, tmp_path: Path) -> None:
+    """The portfolio's out-of-sample return equals the product over the windows' own days of each set's."""
+    run(spec, tmp_path / "out")
+    metrics = pl.read_parquet(tmp_path / "out" / "metrics.parquet").filter(symbol="ALL")
+    equity = pl.read_parquet(tmp_path / "out" / "equity.parquet")
+    for name, net in metrics.select("strategy", "net_return").iter_rows():
+        last = equity.filter(strategy=name).sort("time")["equity"][-1]
+        assert last - 1.0 == pytest.approx(net, abs=1e-12)
+
+
+def test_night_says_for_each_strategy_whether_it_is_to_be_trusted(spec: NightSpec, tmp_path: Path) -> None:
+    stamp, _ = run(replace(spec, trials=1_234), tmp_path / "out")
+    entries = {entry["name"]: entry for entry in stamp["strategies"]}
+    assert "verdict" not in entries["buy_and_hold"]
+    for name in ("donchian_breakout", "rsi_reversion"):
+        verdict, luck = entries[name]["verdict"], entries[name]["overfitting"]
+        assert verdict["decision"] in ("promote", "watch", "retire")
+        assert verdict["reason"].startswith(verdict["decision"])
+        assert luck["trials"] == stamp["trials"] == 1_234
+        assert 0.0 <= luck["pbo"] <= 1.0
+        assert 0.0 < luck["spa_p"] <= 1.0
+        assert entries[name]["lookahead"] is None
+
+
+def test_night_too_short_to_choose_is_shown_and_not_judged(spec: NightSpec, tmp_path: Path) -> None:
+    start = datetime.combine(NIGHT, datetime.min.time(), UTC) - timedelta(days=60)
+    stamp, _ = run(replace(spec, history_start=start), tmp_path / "out")
+    entries = {entry["name"]: entry for entry in stamp["strategies"]}
+    assert entries["rsi_reversion"]["out_of_sample"] is False
+    assert entries["rsi_reversion"]["verdict"]["decision"] == "not computed"
+    assert pl.read_parquet(tmp_path / "out" / "windows.parquet").is_empty()
+    assert pl.read_parquet(tmp_path / "out" / "equity.parquet").filter(strategy="rsi_reversion").height == 62
+
+
+def test_night_executes_on_hours_so_that_stops_fall_between_signals(spec: NightSpec, tmp_path: Path) -> None:
+    run(spec, tmp_path / "out")
+    trades = pl.read_parquet(tmp_path / "out" / "trades.parquet")
+    stopped = trades.filter(exit_reason=ExitReason.STOP.label)
+    assert (stopped["exit_time"].dt.hour() % 4 != 0).any()
+    assert (trades["entry_time"].dt.hour() % 4 == 0).all()

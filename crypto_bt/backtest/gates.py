@@ -181,8 +181,8 @@ def judge(figures: OutOfSample, gates: Gates | None = None) -> GateVerdict:
     """Promote when every gate is passed, retire when any gate says so, else watch.
 
     The losses in a row are those of the worst test window, against chance at the strategy's own loss rate.
-    Where a figure is None nothing is decided, and the reason names it; only a profit factor that is undefined
-    because every closed trade won passes. Raises BacktestError for a figure that is NaN or infinite.
+    Where a figure is None nothing is decided, and the reason names it; but a profit factor that is undefined
+    because every closed trade won passes, and a strategy that was tested and did not trade is watched. Raises BacktestError for a figure that is NaN or infinite.
     """
     gates = gates or Gates()
     counts = [window.closed_trades for window in figures.losses]
@@ -204,6 +204,9 @@ def judge(figures: OutOfSample, gates: Gates | None = None) -> GateVerdict:
         else _outcome("profit_factor", figures.profit_factor, gates.profit_factor),
         _outcome("consecutive_losses", longest, gates.consecutive_losses, by_chance),
     )
+    if figures.losses and not sum(counts):
+        reason = f"{Decision.WATCH}: no trade ended out of sample, so there is nothing to judge."
+        return GateVerdict(Decision.WATCH, reason, outcomes, None, None)
     decision = _decision(outcomes)
     return GateVerdict(decision, _reason(decision, outcomes), outcomes, expected, chance)
 

@@ -29,23 +29,27 @@ class NightTables:
     equity: pl.DataFrame
 
 
-def gates(stamp: Mapping[str, Any], before: Mapping[str, Any] | None) -> Verdict:
-    """Fails where a verdict could not be computed (a warning), and where a strategy fell from promote."""
+def gates(stamp: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> Verdict:
+    """Fails where a verdict could not be computed, and where a strategy fell from promote; both warn.
+
+    ``earlier`` are the stamps of the nights before, oldest first: a night without a verdict hides no fall.
+    """
     verdicts = {entry["name"]: entry["verdict"] for entry in stamp["strategies"] if entry.get("verdict")}
     unknown = [
         f"{name} ({verdict['reason'].rstrip('.')})"
         for name, verdict in verdicts.items()
         if verdict["decision"] == Decision.NOT_COMPUTED
     ]
-    earlier = {
+    before = {
         entry["name"]: entry["verdict"]["decision"]
-        for entry in (before or {"strategies": ()})["strategies"]
-        if entry.get("verdict")
+        for night in earlier
+        for entry in night["strategies"]
+        if entry.get("verdict") and entry["verdict"]["decision"] != Decision.NOT_COMPUTED
     }
     fallen = [
         f"{name}: {verdict['reason'].rstrip('.')}"
         for name, verdict in verdicts.items()
-        if earlier.get(name) == Decision.PROMOTE and verdict["decision"] in (Decision.WATCH, Decision.RETIRE)
+        if before.get(name) == Decision.PROMOTE and verdict["decision"] in (Decision.WATCH, Decision.RETIRE)
     ]
     counts = {
         decision.value.replace(" ", "_"): sum(v["decision"] == decision for v in verdicts.values())

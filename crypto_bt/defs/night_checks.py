@@ -19,6 +19,8 @@ from crypto_bt.store import NightResult
 
 #: What a check decides of one night's result and the one before it.
 NightDecision = Callable[[Desk, NightResult, NightResult | None], Verdict]
+#: How many nights back a strategy's last verdict is looked for.
+EARLIER_NIGHTS: Final = 7
 #: The data that a night rests on.
 READ_BY_NIGHTS: Final = (
     "candles_1h", "candles_4h", "candles_1d", "funding_rates", "mark_price_1h", "market_regime",
@@ -27,7 +29,9 @@ READ_BY_NIGHTS: Final = (
 
 
 def _gates(desk: Desk, now: NightResult, before: NightResult | None) -> Verdict:
-    return night_verdicts.gates(now.stamp, before.stamp if before else None)
+    nights = [night for night in desk.results.nights() if night < now.night][-EARLIER_NIGHTS:]
+    earlier = [result.stamp for result in map(desk.results.night, nights) if result is not None]
+    return night_verdicts.gates(now.stamp, earlier)
 
 
 def _no_lookahead(desk: Desk, now: NightResult, before: NightResult | None) -> Verdict:

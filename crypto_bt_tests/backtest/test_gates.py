@@ -78,7 +78,7 @@ def test_a_strategy_that_earns_nothing_or_falls_twice_as_deep_is_retired(
 
 
 def test_undefined_figures_decide_nothing_and_are_named() -> None:
-    verdict = judge(OutOfSample(None, 0.0, None, None, (WindowLosses(0, 0, 0),)))
+    verdict = judge(OutOfSample(None, 0.0, None, None, ()))
     assert verdict.decision is Decision.NOT_COMPUTED
     assert verdict.reason == (
         "not computed: Sharpe ratio undefined (at least 0.8), win rate undefined (at least 45 %), "
@@ -86,6 +86,12 @@ def test_undefined_figures_decide_nothing_and_are_named() -> None:
     )
     assert verdict.expected_losses is None
     assert judge(replace(_GOOD, sharpe=-3.0, win_rate=None)).decision is Decision.NOT_COMPUTED
+
+
+def test_a_strategy_that_was_tested_and_did_not_trade_is_watched() -> None:
+    verdict = judge(OutOfSample(None, 0.0, None, None, (WindowLosses(0, 0, 0),)))
+    assert verdict.decision is Decision.WATCH
+    assert verdict.reason == "watch: no trade ended out of sample, so there is nothing to judge."
 
 
 def test_a_profit_factor_without_a_losing_trade_passes() -> None:

@@ -153,4 +153,5 @@ def verdict_entry(verdict: GateVerdict) -> dict[str, Any]:
     """As the stamp keeps it: plain JSON values."""
     entry = asdict(verdict)
     entry["decision"] = verdict.decision.value
+    entry["outcomes"] = list(entry["outcomes"])
     return entry
