@@ -8,7 +8,6 @@ import argparse
 import json
 import random
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +21,7 @@ from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.core.datasets import DATASETS
 from crypto_bt.core.night import cutoff_of
 from crypto_bt.core.universe import UNIVERSE
+from crypto_bt.defs.night_process import run_night_process
 from crypto_bt.store import SnapshotStore
 from crypto_bt.strategies import strategy_names
 
@@ -108,15 +108,11 @@ def night(
     )  # fmt: skip
     work = folder / f"night-{threads}-{random.randrange(10**9)}"
     work.mkdir()
-    (work / "spec.json").write_text(spec.to_json())
     began = time.perf_counter()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        [sys.executable, "-m", "crypto_bt.night", "--spec", work / "spec.json", "--out", work / "out"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    out = run_night_process(spec, work, timeout_seconds=3_600.0, say=lambda _: None)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    last_line = json.loads(done.stdout.splitlines()[-1])
+    trades = pl.read_parquet(out / "trades.parquet").height
     return {
         "benchmark": "night",
         "work": f"{chosen.symbols} symbols x {chosen.days} days of H1, {len(spec.strategies)} strategies",
@@ -125,7 +121,7 @@ def night(
         "seconds": round(time.perf_counter() - began, 1),
         "cpu_seconds": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1),
         "peak_rss_mb": round(after.ru_maxrss / 1024),
-        "trades": last_line["trades"],
+        "trades": trades,
     }
 
 

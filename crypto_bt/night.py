@@ -105,6 +105,7 @@ def _stamp(spec: NightSpec, snapshot: Snapshot, night: Night, code: str) -> dict
         "left_out": dict(sorted(night.left_out.items())),
         "mark_price_source": night.marks,
         "symbols_without_funding": sorted(night.symbols_without_funding),
+        "order_rules_unknown": {name: list(columns) for name, columns in night.order_rules_unknown.items()},
     }
 
 

@@ -182,7 +182,8 @@ def judge(figures: OutOfSample, gates: Gates | None = None) -> GateVerdict:
 
     The losses in a row are those of the worst test window, against chance at the strategy's own loss rate.
     Where a figure is None nothing is decided, and the reason names it; but a profit factor that is undefined
-    because every closed trade won passes, and a strategy that was tested and did not trade is watched. Raises BacktestError for a figure that is NaN or infinite.
+    because every closed trade won passes, and a strategy that was tested and did not trade is watched. Raises
+    BacktestError for a figure that is NaN or infinite.
     """
     gates = gates or Gates()
     counts = [window.closed_trades for window in figures.losses]

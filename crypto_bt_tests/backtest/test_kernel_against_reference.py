@@ -46,14 +46,16 @@ TROUBLE = st.builds(
 @settings(max_examples=150, deadline=None)
 @given(market=SEEDS, rules=SEEDS, how=TROUBLE)
 def test_kernel_agrees_with_the_reference_on_nasty_markets(market: int, rules: int, how: Nastiness) -> None:
-    check_market(nasty_market(market, how), nasty_rules(rules), f"market {market}, rules {rules}, {how}")
+    note = f"market {market}, rules {rules}, {how}"
+    assert check_market(nasty_market(market, how), nasty_rules(rules), note)
 
 
 @settings(max_examples=30, deadline=None)
 @given(seed=SEEDS)
 def test_kernel_agrees_with_the_reference_on_hourly_bars(seed: int) -> None:
     how = replace(nastiness(seed), finer_missing=None)
-    check_market(nasty_market(seed, how, Timeframe.H1), nasty_rules(seed), f"seed {seed}", Timeframe.H1)
+    market = nasty_market(seed, how, Timeframe.H1)
+    assert check_market(market, nasty_rules(seed), f"seed {seed}", Timeframe.H1)
 
 
 @settings(max_examples=30, deadline=None)
@@ -63,7 +65,7 @@ def test_kernel_agrees_with_the_reference_on_targets_of_coarser_bars(seed: int) 
     market = nasty_market(seed, replace(nastiness(seed), bars=120, finer_missing=None), Timeframe.H1)
     begins = pl.col("open_time").dt.hour() % 4 == 0
     coarse = market.targets.filter(begins).sample(fraction=0.9, seed=seed)
-    check_market(
+    assert check_market(
         replace(market, targets=coarse), nasty_rules(seed), f"seed {seed}", Timeframe.H1, Timeframe.H4
     )
 

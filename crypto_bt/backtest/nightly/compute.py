@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from crypto_bt.backtest.candle_rows import DAY_MS
+from crypto_bt.backtest.contract_rules import figures_unknown
 from crypto_bt.backtest.funding import MARK_SOURCES
 from crypto_bt.backtest.market_factor import market_marks
 from crypto_bt.backtest.nightly.examining import examine
@@ -27,6 +28,7 @@ from crypto_bt.backtest.nightly.parameter_sets import parameter_sets
 from crypto_bt.backtest.nightly.recording import Recorded, record_all
 from crypto_bt.backtest.nightly.signals import signals_of_sets
 from crypto_bt.backtest.nightly.stitched_targets import recent_targets
+from crypto_bt.backtest.nightly.survivorship import PointInTime
 from crypto_bt.backtest.nightly.sweeping import Swept, Trial, sweep_all
 from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.core.errors import BacktestError
@@ -47,6 +49,7 @@ class Night:
     left_out: dict[str, str] = field(default_factory=dict)
     marks: dict[str, int] = field(default_factory=lambda: dict.fromkeys(MARK_SOURCES, 0))
     symbols_without_funding: set[str] = field(default_factory=set)
+    order_rules_unknown: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     trials: int = 0
 
     def entry(self, name: str) -> dict[str, Any]:
@@ -78,8 +81,13 @@ def compute_night(store: Reader, spec: NightSpec, say: Say) -> Night:
     night.marks, night.symbols_without_funding = sweeps.marks, sweeps.symbols_without_funding
     say({"event": "swept", "parameter_sets": sum(len(trial.sets) for trial in trials.values())})
     chosen = _choices(market, trials, sweeps.swept)
-    recorded = record_all(market, trials, {name: own.in_charge for name, own in chosen.items()})
+    in_charge = {name: own.in_charge for name, own in chosen.items()}
+    known_then = PointInTime(market, in_charge)
+    recorded = record_all(market, trials, in_charge, known_then)
     say({"event": "recorded", "strategies": len(recorded)})
+    for name, own in chosen.items():
+        night.entry(name)["survivorship"] = known_then.compared(name, own.returns)
+    night.order_rules_unknown = figures_unknown(market.universe, market.traded_symbols)
     _write_down(market, market_days, night, trials, sweeps.swept, chosen, recorded, say)
     return night
 

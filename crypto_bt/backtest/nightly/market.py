@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from crypto_bt.backtest.bars import Bars, arrange_bars
 from crypto_bt.backtest.candle_rows import DAY_MS
-from crypto_bt.backtest.contracts import Contract, contract_tiers
+from crypto_bt.backtest.contract_rules import contracts_known
 from crypto_bt.backtest.signal_arrays import followed_rows
 from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.core.market import Timeframe
@@ -78,13 +78,18 @@ class NightMarket:
     def forget_candles(self) -> None:
         """Give back the memory of what only the signals needed."""
         self._candles.clear()
-        self._needed = {name: rows for name, rows in self._needed.items() if name == "span"}
+        self._needed = {name: rows for name, rows in self._needed.items() if name in ("span", "universe")}
 
     def needed(self, dataset: str) -> pl.DataFrame:
         """The rows of ``dataset`` that a strategy needs, as they were known by the cutoff."""
         if dataset not in self._needed:
             self._needed[dataset] = self._known(dataset)
         return self._needed[dataset]
+
+    @property
+    def universe(self) -> pl.DataFrame:
+        """What was known of every listed symbol by the cutoff, day by day."""
+        return self.needed("universe")
 
     def execution_groups(self, days: tuple[int, int]) -> Iterator[tuple[Bars, Placement]]:
         """Bars of the timeframe that is traded on, :data:`GROUP` symbols at a time.
@@ -123,14 +128,12 @@ class NightMarket:
     def _group(self, symbols: Sequence[str], days: tuple[int, int]) -> tuple[Bars, Placement]:
         candles = self._closed(self.spec.execution, symbols, _BAR_COLUMNS)
         marks = self._read("mark_price_1h", symbols, self.spec.cutoff, _MARK_COLUMNS)
-        tiers = contract_tiers(symbols)
-        contracts = {symbol: Contract(tiers=tiers.get(symbol, ())) for symbol in symbols}
         bars = arrange_bars(
             candles,
             self.spec.execution,
             funding_rates=self._read("funding_rates", symbols, self.spec.cutoff + _INSTANT, None),
             mark_prices=marks.filter(pl.col("open_time") + Timeframe.H1.delta <= self.spec.cutoff),
-            contracts=contracts,
+            contracts=contracts_known(self.universe, symbols),
             days=days,
         )
         keys = candles.select("symbol", "open_time")

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from crypto_bt.backtest.bars import Bars
 from crypto_bt.backtest.candle_rows import DAY_MS
 from crypto_bt.backtest.engine import Signals, record
 from crypto_bt.backtest.nightly.market import NightMarket
@@ -45,8 +47,15 @@ class Recorded:
 RECORDED_TRADES = {**TRADES_SCHEMA, "parameter_set": pl.Int32()}
 
 
+class Beside(Protocol):
+    """What else is simulated of each strategy while the bars of some symbols are at hand."""
+
+    def add(self, bars: Bars, first_symbol: int, name: str, trial: Trial, signals: Signals) -> None:
+        """``bars`` begin with the symbol number ``first_symbol`` of all."""
+
+
 def record_all(
-    market: NightMarket, trials: Mapping[str, Trial], in_charge: Mapping[str, InCharge]
+    market: NightMarket, trials: Mapping[str, Trial], in_charge: Mapping[str, InCharge], beside: Beside
 ) -> dict[str, Recorded]:
     """Record the sets in charge of each strategy on every symbol."""
     symbols = market.traded_symbols
@@ -60,6 +69,7 @@ def record_all(
         for name, own in in_charge.items():
             trial = trials[name]
             signals = trial.signals.on(placement)
+            beside.add(bars, column, name, trial, signals)
             by_symbol: list[pl.DataFrame] = []
             for number in own.sets:
                 each = trial.sets[number]
