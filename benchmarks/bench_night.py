@@ -1,4 +1,4 @@
-"""The whole nightly job on 60 symbols x 3 years: ``python benchmarks/bench_night.py [--threads N] [--days N]``.
+"""The whole night on 60 symbols x 3 years: ``python benchmarks/bench_night.py [--threads N] [--days N]``.
 
 Publishes an invented market (random walks with fat tails, 8-hourly funding) into a store of its own, runs the
 night's child process on all strategies, and prints one JSON object a line. The store is made anew each time.

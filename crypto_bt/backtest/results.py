@@ -7,14 +7,22 @@ from typing import Any, Final
 import polars as pl
 
 #: Version of the stamp, of ``backtest_results.json`` and of ``signals_validated.parquet``.
-SCHEMA_VERSION: Final = 1
+#:
+#: 2: the figures are out of sample (a walk-forward over many parameter sets); each strategy has a verdict,
+#: statistics against luck and the set in charge; a signal's ``target`` is a share from -1 to 1 (Float64; it
+#: was -1, 0 or 1); ``costs`` in the stamp has taker_bps, maker_bps, slippage_bps, range_share and impact.
+SCHEMA_VERSION: Final = 2
 
 
 def backtest_results(metrics: pl.DataFrame, stamp: Mapping[str, Any]) -> dict[str, Any]:
     """Contents of ``backtest_results.json``: plain JSON values, times as ISO 8601 UTC.
 
     ``metrics`` is the night's metrics table. Each strategy has ``error`` (null if it ran), ``portfolio`` (the
-    row ALL, null on error) and ``symbols`` (symbol to figures). ``valid_until`` is the next night's cutoff.
+    row ALL, null on error) and ``symbols`` (symbol to figures); ``out_of_sample`` says whether these are of
+    days that nothing was chosen on. ``verdict`` is promote, watch, retire or "not computed", ``reason`` says
+    why; ``gates``, ``overfitting`` and ``in_charge`` (the parameter set of today's signals) are as in the
+    stamp. All of these are null where there is none, as of the benchmark. ``valid_until`` is the next night's
+    cutoff.
     """
     rows = metrics.with_columns(pl.col("first", "last").dt.strftime("%Y-%m-%dT%H:%M:%SZ")).to_dicts()
     strategies: dict[str, dict[str, Any]] = {}
@@ -24,9 +32,16 @@ def backtest_results(metrics: pl.DataFrame, stamp: Mapping[str, Any]) -> dict[st
             row["symbol"]: {k: v for k, v in row.items() if k not in ("strategy", "symbol")} for row in own
         }
         portfolio = figures.pop("ALL", None)
+        verdict = entry.get("verdict") or {}
         strategies[entry["name"]] = {
             "error": entry["error"],
             "parameters": entry["parameters"],
+            "in_charge": entry.get("in_charge"),
+            "out_of_sample": entry.get("out_of_sample"),
+            "verdict": verdict.get("decision"),
+            "reason": verdict.get("reason"),
+            "gates": verdict.get("outcomes"),
+            "overfitting": entry.get("overfitting"),
             "portfolio": portfolio,
             "symbols": figures,
         }

@@ -67,7 +67,10 @@ def _conditions(asked: Selection) -> list[pl.Expr]:
     time = pl.col(asked.dataset.time)
     conditions = []
     if asked.symbols is not None:
-        conditions.append(pl.col(asked.dataset.entity).is_in(asked.symbols))
+        entity = pl.col(asked.dataset.entity)
+        if asked.symbols:  # a range too, by which whole groups of rows are passed over unread
+            conditions += [entity >= min(asked.symbols), entity <= max(asked.symbols)]
+        conditions.append(entity.is_in(asked.symbols))
     if asked.start is not None:
         conditions.append(time >= asked.start)
     if asked.end is not None:

@@ -33,7 +33,8 @@ from crypto_bt.store.locking import exclusive
 RUNS: Final = "runs"
 NIGHTS: Final = "nights"
 STAMP: Final = "stamp.json"
-FRAMES: Final = ("equity", "metrics", "signals", "trades")
+#: Tables of a night. Nights published before the walk-forward have equity, metrics, signals and trades alone.
+FRAMES: Final = ("equity", "metrics", "parameter_sets", "signals", "targets", "trades", "windows")
 AGAIN: Final = "Run the night again: crypto-bt backtest"
 
 
@@ -76,8 +77,13 @@ class NightResult:
         return data
 
     def frame(self, name: str) -> pl.DataFrame:
-        """The table called ``name``: trades, equity, metrics or signals."""
+        """The table called ``name``, one of :data:`FRAMES`; :class:`StoreError` if the night has none."""
         return pl.read_parquet(io.BytesIO(self.read(f"{name}.parquet")))
+
+    def frame_if_any(self, name: str) -> pl.DataFrame | None:
+        """The table called ``name``; None in a night that was published before there was such a table."""
+        has = any(item.name == f"{name}.parquet" for item in self.files)
+        return self.frame(name) if has else None
 
 
 class ResultsStore:
@@ -90,8 +96,8 @@ class ResultsStore:
     def publish(self, night: date, folder: Path, *, now: datetime) -> NightResult:
         """Make the files in ``folder`` the result of ``night``, all or nothing; an earlier one is replaced.
 
-        ``folder`` holds trades, equity, metrics and signals as Parquet, stamp.json, and whatever else belongs
-        to the run (no folders); it is copied, not moved. Raises :class:`StoreError` if one is missing.
+        ``folder`` holds the :data:`FRAMES` as Parquet, stamp.json, and whatever else belongs to the run (no
+        folders); it is copied, not moved. Raises :class:`StoreError` if one is missing.
         """
         contents = _contents(folder)
         files = tuple(ResultFile(name, sha256_hex(data), len(data)) for name, data in contents.items())

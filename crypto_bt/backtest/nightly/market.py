@@ -18,7 +18,7 @@ from crypto_bt.core.market import Timeframe
 from crypto_bt.strategies import average_true_range
 
 #: Symbols simulated together: few enough that their bars are a small part of the night's memory.
-GROUP = 12
+GROUP = 6
 _INSTANT = timedelta(milliseconds=1)
 _BAR_COLUMNS = ("symbol", "open_time", "open", "high", "low", "close", "volume")
 _MARK_COLUMNS = ("symbol", "open_time", "open", "high", "low")
