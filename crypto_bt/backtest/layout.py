@@ -131,6 +131,7 @@ class ExitReason(IntEnum):
     GAP = 5
     OPEN = 6
     TIME = 7
+    DRAWDOWN = 8
 
     @property
     def label(self) -> str:

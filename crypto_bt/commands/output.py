@@ -44,7 +44,7 @@ class Output:
         self.progress_console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
-        """A table for a person; numbers are right-aligned."""
+        """A table for a person; numbers are right-aligned, a cell that is a Text keeps its style."""
         if self.as_json:
             return
         table = Table(
@@ -56,7 +56,7 @@ class Output:
             whole = not self.console.is_terminal
             table.add_column(Text(column), justify=justify, overflow="fold", no_wrap=whole)
         for row in rows:
-            table.add_row(*(Text(str(cell)) for cell in row))
+            table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
         self.console.print(table)
 
     def result(self, value: object) -> None:
@@ -100,7 +100,7 @@ def minute(moment: datetime | None) -> str:
 
 
 def _is_figure(cell: object) -> bool:
-    text = str(cell).strip("+-%").replace(".", "").replace(",", "").replace(" ", "")
+    text = str(cell).strip("+-%p").replace(".", "").replace(",", "").replace(" ", "")
     return text.isdigit() or str(cell) == "-"
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from crypto_bt.core.errors import CryptoBtError
 from crypto_bt.core.verdict import not_loaded
+from crypto_bt.defs.earlier_nights import stamps_before
 from crypto_bt.defs.night_plan import plan_night
 from crypto_bt.defs.night_process import run_night_process
 from crypto_bt.defs.partitions import DAILY, DAILY_FRESHNESS
@@ -106,9 +107,20 @@ def scorecard(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]) -
         raise dg.Failure(f"There is no result of the night of {night}. Materialize nightly_backtest first.")
     previous = desk.results.latest(before=night)
     metrics, equity, benchmark = result.frame("metrics"), result.frame("equity"), result.stamp["benchmark"]
-    card = build_scorecard(metrics, previous.frame("metrics") if previous else None, benchmark)
+    earlier = [stamp for _, stamp in stamps_before(desk, night)]
+    before = previous.frame("metrics") if previous else None
+    card = build_scorecard(metrics, before, benchmark, earlier=earlier)
     picture = equity_and_drawdown_svg(equity, benchmark)
-    page = night_page(metrics, equity, result.frame("trades"), result.frame("signals"), result.stamp, card)
+    page = night_page(
+        metrics,
+        equity,
+        result.frame("trades"),
+        result.frame("signals"),
+        result.stamp,
+        card,
+        windows=result.frame_if_any("windows"),
+        parameter_sets=result.frame_if_any("parameter_sets"),
+    )
     path = report_path(desk, night)
     path.parent.mkdir(mode=0o700, exist_ok=True)
     write_atomically(path, page.encode())

@@ -14,13 +14,12 @@ from crypto_bt.core.datasets import DATASETS
 from crypto_bt.core.errors import StoreError
 from crypto_bt.core.verdict import Severity, Verdict
 from crypto_bt.defs.check_results import SnapshotCheckResult, night_of
+from crypto_bt.defs.earlier_nights import stamps_before
 from crypto_bt.defs.resources import Desk
 from crypto_bt.store import NightResult
 
 #: What a check decides of one night's result and the one before it.
 NightDecision = Callable[[Desk, NightResult, NightResult | None], Verdict]
-#: How many nights back a strategy's last verdict is looked for.
-EARLIER_NIGHTS: Final = 7
 #: The data that a night rests on.
 READ_BY_NIGHTS: Final = (
     "candles_1h", "candles_4h", "candles_1d", "funding_rates", "mark_price_1h", "market_regime",
@@ -29,9 +28,7 @@ READ_BY_NIGHTS: Final = (
 
 
 def _gates(desk: Desk, now: NightResult, before: NightResult | None) -> Verdict:
-    nights = [night for night in desk.results.nights() if night < now.night][-EARLIER_NIGHTS:]
-    earlier = [result.stamp for result in map(desk.results.night, nights) if result is not None]
-    return night_verdicts.gates(now.stamp, earlier)
+    return night_verdicts.gates(now.stamp, [stamp for _, stamp in stamps_before(desk, now.night)])
 
 
 def _no_lookahead(desk: Desk, now: NightResult, before: NightResult | None) -> Verdict:

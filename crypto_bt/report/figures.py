@@ -65,6 +65,23 @@ def moment(value: object) -> str:
     return f"{value:%Y-%m-%d}" if isinstance(value, date) else DASH
 
 
+def timeframe(text: str) -> str:
+    """A timeframe as it is spoken of: ``4h`` is ``H4``."""
+    return f"{text[-1:].upper()}{text[:-1]}"
+
+
+def interval(low: object, high: object) -> str:
+    """Two bounds of a ratio: ``−0.31 to 1.20``; a dash unless both are known."""
+    return DASH if known(low) is None or known(high) is None else f"{ratio(low)} to {ratio(high)}"
+
+
+def percent_interval(low: object, high: object) -> str:
+    """Two bounds of a fraction: ``−25.7 % to −3.6 %``; a dash unless both are known."""
+    if known(low) is None or known(high) is None:
+        return DASH
+    return f"{percent(low, signed=False)} to {percent(high, signed=False)}"
+
+
 def tone(value: object) -> str:
     """``gain``, ``loss`` or nothing: the class that colours a signed figure."""
     figure = known(value)

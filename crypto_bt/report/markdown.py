@@ -4,25 +4,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from crypto_bt.report.charts import data_uri
-from crypto_bt.report.figures import count, percent, points, ratio
-from crypto_bt.report.remarks import headline, remarks
+from crypto_bt.report.figures import count, interval, known, percent, points, ratio
+from crypto_bt.report.remarks import headline, lead, remarks
 from crypto_bt.report.scorecard import Row, Scorecard
-from crypto_bt.report.stamp import read_stamp
+from crypto_bt.report.stamp import Run, read_stamp
+from crypto_bt.report.verdicts import reasons, word
 
 COLUMNS = (
-    "strategy", "net return", "vs benchmark", "vs last night", "Sharpe", "max drawdown", "trades", "symbols",
+    "strategy", "verdict", "net return", "vs benchmark", "vs last night", "Sharpe (95 %)", "max drawdown",
+    "win rate", "profit factor", "trades",
 )  # fmt: skip
 
 
 def scorecard_markdown(card: Scorecard, stamp: Mapping[str, Any], picture: bytes) -> str:
-    """Headline, table, curves (an SVG as a data address) and remarks."""
+    """Headline, table, the reason of each verdict, curves (an SVG as a data address) and remarks."""
     read = read_stamp(stamp)
+    under = lead(card, read)
     lines = [
-        f"**Night of {read.night}.** {_escaped(headline(card))}",
+        f"**Night of {read.night}.** {_escaped(headline(card, read))}",
         "",
+        *([_escaped(under), ""] if under else []),
         f"| {' | '.join(COLUMNS)} |",
-        "|---|" + "---:|" * (len(COLUMNS) - 1),
-        *(f"| {' | '.join(_cells(row))} |" for row in card.rows),
+        "|---|---|" + "---:|" * (len(COLUMNS) - 2),
+        *(f"| {' | '.join(_cells(row, read.by_name.get(row.strategy)))} |" for row in card.rows),
+        "",
+        *(f"- **{_escaped(run.name)}** {_escaped(reason)}" for run, reason in reasons(read)),
         "",
         f"![Equity and drawdown of each strategy]({data_uri(picture)})",
         "",
@@ -32,20 +38,29 @@ def scorecard_markdown(card: Scorecard, stamp: Mapping[str, Any], picture: bytes
     return "\n".join(lines)
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: Row, run: Run | None) -> list[str]:
     figures = row.portfolio
     benchmark = row.versus_benchmark.difference if row.versus_benchmark else None
     before = row.versus_previous.difference if row.versus_previous else None
     return [
         _escaped(f"{row.strategy} (benchmark)" if row.is_benchmark else row.strategy),
+        word(run),
         percent(figures.net_return),
         points(benchmark),
         points(before),
-        ratio(figures.sharpe),
+        _sharpe(figures.sharpe, run),
         percent(figures.max_drawdown),
+        percent(figures.win_rate, signed=False),
+        ratio(figures.profit_factor),
         count(figures.trades),
-        count(figures.symbols),
     ]
+
+
+def _sharpe(sharpe: float | None, run: Run | None) -> str:
+    low, high = (run.luck.get("sharpe_low"), run.luck.get("sharpe_high")) if run else (None, None)
+    if known(low) is None or known(high) is None:
+        return ratio(sharpe)
+    return f"{ratio(sharpe)} ({interval(low, high)})"
 
 
 def _escaped(text: str) -> str:

@@ -5,14 +5,18 @@ from typing import Any, Final
 
 import polars as pl
 
-from crypto_bt.report import figures
+from crypto_bt.report import figures, luck, sections, verdicts
 from crypto_bt.report.charts import NARROW, equity_and_drawdown_svg, inline
-from crypto_bt.report.remarks import headline, remarks
+from crypto_bt.report.remarks import headline, lead, remarks, scope
 from crypto_bt.report.scorecard import PORTFOLIO, Scorecard
-from crypto_bt.report.stamp import read_stamp
+from crypto_bt.report.stamp import Stamp, read_stamp
 
 TRADES_SHOWN: Final = 40
-SIDES: Final = {1: "long", -1: "short", 0: "flat"}
+MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_FILTERS: Final = (
+    figures.percent, figures.points, figures.ratio, figures.count, figures.price, figures.money,
+    figures.moment, figures.timeframe, figures.tone,
+)  # fmt: skip
 
 
 def night_page(
@@ -22,10 +26,14 @@ def night_page(
     signals: pl.DataFrame,
     stamp: Mapping[str, Any],
     card: Scorecard,
+    *,
+    windows: pl.DataFrame | None = None,
+    parameter_sets: pl.DataFrame | None = None,
 ) -> str:
     """The page as text; every value from outside is escaped, nothing is loaded from anywhere.
 
-    The frames are the night's tables (see :mod:`crypto_bt.backtest.tables`).
+    The frames are the night's tables (see :mod:`crypto_bt.backtest.nightly.outcome`); nights of schema
+    version 1 have no ``windows`` and no ``parameter_sets``.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -33,16 +41,8 @@ def night_page(
     environment = Environment(
         loader=PackageLoader("crypto_bt.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters |= {
-        "percent": figures.percent,
-        "points": figures.points,
-        "ratio": figures.ratio,
-        "count": figures.count,
-        "price": figures.price,
-        "money": figures.money,
-        "moment": figures.moment,
-        "tone": figures.tone,
-    }
+    environment.filters |= {written.__name__: written for written in _FILTERS}
+    environment.filters |= {"interval": _interval, "in_words": sections.in_words}
     read = read_stamp(stamp)
     # The SVG is drawn by us from figures; names in it are escaped by matplotlib.
     wide = Markup(inline(equity_and_drawdown_svg(equity, card.benchmark)))
@@ -50,29 +50,44 @@ def night_page(
     return environment.get_template("night.html").render(
         stamp=read,
         card=card,
-        headline=headline(card),
-        remarks=remarks(read, card),
+        headline=headline(card, read),
+        lead=lead(card, read),
+        scope=scope(card, read),
+        runs=read.by_name,
+        word=verdicts.word,
+        reasons=verdicts.reasons(read),
+        gates=verdicts.gate_table(read),
+        remarks=_not_told_above(remarks(read, card), read, scope(card, read)),
         wide=wide,
         narrow=narrow,
-        by_symbol=_by_strategy(
+        windows=sections.windows_with_sets(windows, parameter_sets),
+        best_sets=sections.best_sets(parameter_sets),
+        track_record=luck.track_record(read, _sharpes(card), card.days),
+        search=luck.search(read),
+        survivors=[run for run in read.runs if run.survivorship],
+        months=sections.months(equity),
+        month_names=MONTHS,
+        by_symbol=sections.by_strategy(
             metrics.filter(pl.col("symbol") != PORTFOLIO), ["net_return"], descending=True
         ),
-        trades=_by_strategy(
+        trades=sections.by_strategy(
             trades, ["exit_time", "entry_time", "symbol"], descending=True, at_most=TRADES_SHOWN
         ),
-        signals=_by_strategy(signals, ["symbol"], descending=False),
+        signals=sections.held_signals(signals),
+        sides=sections.SIDES,
         trades_shown=TRADES_SHOWN,
-        sides=SIDES,
     )
 
 
-def _by_strategy(
-    frame: pl.DataFrame, order: list[str], *, descending: bool, at_most: int | None = None
-) -> dict[str, list[dict[str, Any]]]:
-    """Rows by strategy, sorted, the first ``at_most`` of each."""
-    ordered = frame.sort(order, descending=descending, nulls_last=True, maintain_order=True)
-    parts = ordered.partition_by("strategy", as_dict=True)
-    return {
-        str(key[0]): (part.head(at_most) if at_most else part).to_dicts()
-        for key, part in sorted(parts.items(), key=lambda item: str(item[0][0]))
-    }
+def _interval(run: Any) -> str:
+    return figures.interval(run.luck.get("sharpe_low"), run.luck.get("sharpe_high"))
+
+
+def _sharpes(card: Scorecard) -> dict[str, float | None]:
+    return {row.strategy: row.portfolio.sharpe for row in card.rows}
+
+
+def _not_told_above(found: list[str], stamp: Stamp, scope_told: str) -> list[str]:
+    """Remarks without those that the page has in a place of their own."""
+    told = {scope_told, stamp.market} if stamp.simulated else {scope_told}
+    return [remark for remark in found if remark not in told]

@@ -5,14 +5,16 @@ the mean of the symbols' ``net_return`` over the symbols that have one on both s
 have one on one side alone are named, never silently dropped.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
+from crypto_bt.backtest.gates import Decision
 from crypto_bt.report.figures import known
+from crypto_bt.report.stamp import Run, Stamp, last_decisions
 
 PORTFOLIO: Final = "ALL"
 
@@ -79,14 +81,15 @@ class Row:
 class Scorecard:
     """All strategies, best net return first; ``gone`` ran the previous night and not in this one.
 
-    ``began`` is (this night's, the previous night's) first bar when the two histories begin at different
-    times: then their returns are not comparable and are not compared.
+    ``began`` is (this night's, the previous night's) first day shown when the two begin at different times:
+    then their returns are not comparable and are not compared. ``before`` is each strategy's last decision.
     """
 
     benchmark: str
     rows: tuple[Row, ...]
     gone: tuple[str, ...]
-    began: tuple[datetime, datetime] | None = None
+    began: tuple[datetime, datetime] | None
+    before: Mapping[str, Decision]
 
     @property
     def reference(self) -> Row | None:
@@ -94,19 +97,30 @@ class Scorecard:
         return next((row for row in self.rows if row.is_benchmark), None)
 
     @property
-    def best(self) -> Row | None:
-        """The best strategy that is not the benchmark and has a net return."""
-        rivals = (row for row in self.rows if not row.is_benchmark)
-        return next((row for row in rivals if row.portfolio.net_return is not None), None)
+    def span(self) -> tuple[datetime, datetime] | None:
+        """The first moment and the last that any strategy's figures cover; None without one."""
+        firsts = [row.portfolio.first for row in self.rows if row.portfolio.first is not None]
+        lasts = [row.portfolio.last for row in self.rows if row.portfolio.last is not None]
+        return (min(firsts), max(lasts)) if firsts and lasts else None
+
+    @property
+    def days(self) -> int | None:
+        """How many days :attr:`span` has."""
+        return round((self.span[1] - self.span[0]).total_seconds() / 86_400) if self.span else None
 
 
 def build_scorecard(
-    metrics: pl.DataFrame, previous_metrics: pl.DataFrame | None, benchmark: str
+    metrics: pl.DataFrame,
+    previous_metrics: pl.DataFrame | None,
+    benchmark: str,
+    *,
+    earlier: Sequence[Mapping[str, Any]] = (),
 ) -> Scorecard:
     """Rank the strategies of ``metrics`` by the portfolio's net return and compare each of them.
 
     ``metrics`` has a row per strategy and symbol, and one per strategy with the symbol ``ALL``.
-    Strategies without a net return come last; equal ones in order of name.
+    Strategies without a net return come last; equal ones in order of name. ``earlier``: stamps of the nights
+    before, the oldest first, for what became of their verdicts.
     """
     returns = symbol_returns(metrics)
     began = _different_start(metrics, previous_metrics)
@@ -130,7 +144,8 @@ def build_scorecard(
                 versus_previous=compare(own, before[strategy]) if strategy in before else None,
             )
         )
-    return Scorecard(benchmark, tuple(rows), tuple(sorted(set(before) - set(whole))), began)
+    gone = tuple(sorted(set(before) - set(whole)))
+    return Scorecard(benchmark, tuple(rows), gone, began, last_decisions(earlier))
 
 
 def _different_start(
@@ -165,20 +180,34 @@ def compare(this: Mapping[str, float], other: Mapping[str, float]) -> Comparison
     )
 
 
-def summary_rows(metrics: pl.DataFrame) -> list[dict[str, object]]:
-    """One row a strategy for the terminal and for ``--json``, best net return first; fractions."""
-    card = build_scorecard(metrics, None, "")
-    return [
-        {
-            "strategy": row.strategy,
-            "symbols": row.portfolio.symbols,
-            "trades": row.portfolio.trades,
-            "net_return": row.portfolio.net_return,
-            "sharpe": row.portfolio.sharpe,
-            "max_drawdown": row.portfolio.max_drawdown,
-        }
-        for row in card.rows
-    ]
+def summary_rows(card: Scorecard, stamp: Stamp) -> list[dict[str, object]]:
+    """One row a strategy for the terminal and for ``--json``, best net return first; fractions, differences
+    of fractions, and None where there is no such figure."""
+    return [_summary(row, stamp.by_name.get(row.strategy)) for row in card.rows]
+
+
+def _summary(row: Row, run: Run | None) -> dict[str, object]:
+    figures, benchmark, before = row.portfolio, row.versus_benchmark, row.versus_previous
+    verdict = run.verdict if run else None
+    luck = run.luck if run else {}
+    return {
+        "strategy": row.strategy,
+        "benchmark": row.is_benchmark,
+        "out_of_sample": run.out_of_sample if run else False,
+        "verdict": verdict.decision.value if verdict else None,
+        "reason": verdict.reason if verdict else None,
+        "symbols": figures.symbols,
+        "trades": figures.trades,
+        "net_return": figures.net_return,
+        "versus_benchmark": benchmark.difference if benchmark else None,
+        "versus_last_night": before.difference if before else None,
+        "sharpe": figures.sharpe,
+        "sharpe_low": luck.get("sharpe_low"),
+        "sharpe_high": luck.get("sharpe_high"),
+        "max_drawdown": figures.max_drawdown,
+        "win_rate": figures.win_rate,
+        "profit_factor": figures.profit_factor,
+    }
 
 
 def _place(row: Mapping[str, object]) -> tuple[bool, float, str]:

@@ -37,7 +37,7 @@ class BitcoinSpread(FrameStrategy):
 
     @property
     def warm_up(self) -> int:
-        return self.window
+        return 2 * self.window  # a window to measure, one more for spreads that were already open to close
 
     def targets_of(self, frame: pl.DataFrame) -> pl.Series:
         lines = self._distances(frame)

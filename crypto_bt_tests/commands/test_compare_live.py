@@ -18,6 +18,7 @@ from crypto_bt.core.errors import UsageError
 from crypto_bt.runtime.home import Home
 from crypto_bt.settings import render_example
 from crypto_bt.store import ResultsStore
+from crypto_bt.store.results import FRAMES
 from crypto_bt_tests.backtest.live_log import BAR, SCALE, LiveLog, Planned, planned_trades, trades_frame
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
@@ -320,7 +321,7 @@ def desk(tmp_path: Path) -> Files:
         ]
     )
     trades.write_parquet(run / "trades.parquet")
-    for name in ("equity", "metrics", "signals"):
+    for name in set(FRAMES) - {"trades"}:
         pl.DataFrame({"strategy": ["trend"]}).write_parquet(run / f"{name}.parquet")
     strategies = [{"name": name, "error": None, "timeframe": "4h"} for name in ("carry", "idle", "trend")]
     stamp = {"strategies": strategies, "cutoff": CUTOFF, "left_out": {"DOGEUSDT": "3 candles missing"}}

@@ -15,12 +15,15 @@ from crypto_bt.defs.build import build_definitions
 from crypto_bt.defs.checks import candle_checks
 from crypto_bt.defs.dead_runs import PROCESS_TAG, fail_dead_runs
 from crypto_bt.defs.execute import open_instance, run_job
+from crypto_bt.defs.night_checks import NIGHT_CHECKS
 from crypto_bt.defs.resources import SNAPSHOT_TAG
 from crypto_bt.runtime.processes import process_mark
 from crypto_bt_tests.defs.desk_home import DeskHome, desk_home
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 NIGHT = datetime(2026, 3, 10, 23, 30, tzinfo=UTC)
+#: What fails on these few days: nothing can be chosen on some of them and tested on others.
+TOO_SHORT_TO_JUDGE = [("nightly_backtest", "gates")]
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +46,9 @@ def home(loaded: Path, tmp_path: Path) -> Iterator[DeskHome]:
 def test_night_reads_the_snapshot_that_its_checks_judged(home: DeskHome) -> None:
     outcome = home.night("2026-03-10")
     assert outcome.success, outcome.why
-    assert len(outcome.checks) == len(candle_checks(STANDARD_TIMEFRAMES))
-    assert all(check.passed for check in outcome.checks)
+    assert len(outcome.checks) == len(candle_checks(STANDARD_TIMEFRAMES)) + len(NIGHT_CHECKS)
+    failed = [(check.asset, check.name) for check in outcome.checks if not check.passed]
+    assert failed == TOO_SHORT_TO_JUDGE
     result = home.desk.results.night(NIGHT.date())
     assert result is not None
     assert result.stamp["cutoff"].startswith("2026-03-10T23:30")
@@ -85,7 +89,8 @@ def test_night_on_data_that_turned_stale_is_blocked_and_says_why(home: DeskHome)
     home.clock.now = datetime(2026, 3, 11, 1, 0, tzinfo=UTC)
     validation = run_job("data_validation", home.desk, tags=home.all_symbols())
     assert validation.success
-    assert all(check.passed for check in validation.checks)
+    failed = [(check.asset, check.name) for check in validation.checks if not check.passed]
+    assert failed == TOO_SHORT_TO_JUDGE
 
     home.clock.now = datetime(2026, 3, 11, 23, 30, tzinfo=UTC)
     blocked = home.night("2026-03-11")

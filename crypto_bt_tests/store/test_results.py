@@ -12,6 +12,7 @@ import pytest
 
 from crypto_bt.core.errors import StoreCorrupt, StoreError
 from crypto_bt.store import ResultsStore
+from crypto_bt.store.results import FRAMES
 from crypto_bt_tests.store.faults import Countdown, disk_full
 from crypto_bt_tests.store.samples import HOUR, NOW
 
@@ -22,7 +23,7 @@ SEED = 21
 def run_files(folder: Path, profit: float = 1.0, **stamp: object) -> Path:
     """A folder with the files of a run."""
     folder.mkdir(parents=True)
-    for name in ("trades", "equity", "metrics", "signals"):
+    for name in FRAMES:
         pl.DataFrame({"strategy": [name], "net_pnl": [profit]}).write_parquet(folder / f"{name}.parquet")
     (folder / "stamp.json").write_text(json.dumps({"snapshot": "000001", **stamp}, indent=2))
     (folder / "report.html").write_text("<p>a report</p>")
@@ -52,6 +53,23 @@ def test_publish_then_night_same_result_and_frames(store: ResultsStore, tmp_path
     assert {path.name for path in result.path.iterdir()} == {file.name for file in result.files}
     with pytest.raises(StoreError, match=r"no file 'fills.parquet'.*trades.parquet"):
         result.frame("fills")
+
+
+def test_night_from_before_a_table_existed_is_read_without_it(
+    store: ResultsStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = run_files(tmp_path / "run")
+    for name in ("parameter_sets", "targets", "windows"):
+        (folder / f"{name}.parquet").unlink()
+    with monkeypatch.context() as earlier:
+        earlier.setattr("crypto_bt.store.results.FRAMES", ("equity", "metrics", "signals", "trades"))
+        store.publish(NIGHT, folder, now=NOW)
+    result = store.night(NIGHT)
+    assert result is not None
+    assert result.frame_if_any("windows") is None
+    metrics = result.frame_if_any("metrics")
+    assert metrics is not None
+    assert metrics.equals(result.frame("metrics"))
 
 
 def test_publish_files_for_owner_alone(store: ResultsStore, tmp_path: Path) -> None:

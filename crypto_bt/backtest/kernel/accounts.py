@@ -85,7 +85,11 @@ def run_account(
         line = market.bars[i]
         weight = abs(signal[first]) / 100.0
         given = given_at(market, rules.signal_set, first)
-        if not enter(a, rules, contract, tiers, largest, line, market.volume[i], i, side, weight, given):
+        notional = min(rules.exposure * weight * a.cash, largest, a.cash * rules.carried)
+        risk = rules.risk * a.cash if rules.risk > 0.0 else np.inf
+        if not enter(
+            a, rules, contract, tiers, notional, risk, np.inf, line, market.volume[i], i, side, given
+        ):
             row[REFUSED] += 1.0
             continue
         until = min(following + 1, end)

@@ -38,28 +38,30 @@ def ahead(percent: float, atrs: float, side: float, fill: float, atr: float, tic
 
 @part
 def wanted_quantity(
-    rules: Any, tick: float, largest: float, side: float, weight: float, fill: float, cash: float,
+    rules: Any, tick: float, notional: float, risk: float, unstopped: float, side: float, fill: float,
     given_stop: float, atr: float,
 ) -> Any:  # fmt: skip
-    """Rule 12 before rounding to the lot; NaN where it refuses. ``largest`` is the tier's notional, quote."""
-    quantity = min(rules.exposure * weight * cash, largest, cash * rules.carried) / fill
-    if rules.risk > 0.0:
+    """Rule 12 before rounding to the lot: at most ``notional``, and what loses at most ``risk`` (quote).
+
+    One unit loses its distance to the stop, but not more than the share ``unstopped`` of the fill.
+    """
+    quantity = notional / fill
+    if risk < np.inf:
         stop = stop_level(rules, tick, side, fill, given_stop, atr)
-        if np.isinf(stop):
-            return np.nan
         if stop != fill:
-            quantity = min(quantity, rules.risk * cash / abs(fill - stop))
+            quantity = min(quantity, risk / min(abs(fill - stop), unstopped * fill))
     return quantity
 
 
 @part
 def enter(
-    a: Any, rules: Any, contract: Any, tiers: Any, largest: float, line: Any, volume: float, i: int,
-    side: float, weight: float, given: Any,
+    a: Any, rules: Any, contract: Any, tiers: Any, notional: float, risk: float, unstopped: float, line: Any,
+    volume: float, i: int, side: float, given: Any,
 ) -> Any:  # fmt: skip
     """Open a position at the open of the bar ``line``; False where the entry is refused.
 
-    ``given`` is what came with the target: (stop price, target price, ATR), NaN where nothing did.
+    ``given`` is what came with the target: (stop price, target price, ATR), NaN where nothing did. For
+    ``notional``, ``risk`` and ``unstopped`` see :func:`wanted_quantity`.
     """
     given_stop, given_target, atr = given
     if rules.needs_atr and np.isnan(atr):
@@ -67,12 +69,12 @@ def enter(
     price, tick, cash = line[OPEN], contract.tick, a.cash
     expected = 0.0  # only costs that vary with the quantity ask for it
     if rules.costs_vary:
-        expected = wanted_quantity(rules, tick, largest, side, weight, price, cash, given_stop, atr)
+        expected = wanted_quantity(rules, tick, notional, risk, unstopped, side, price, given_stop, atr)
     fill = market_fill(rules, contract, line, volume, price, side, expected)
-    if np.isnan(expected) or fill <= 0.0:
+    if fill <= 0.0:
         return False
     quantity = down(
-        wanted_quantity(rules, tick, largest, side, weight, fill, cash, given_stop, atr), contract.lot
+        wanted_quantity(rules, tick, notional, risk, unstopped, side, fill, given_stop, atr), contract.lot
     )
     if not quantity > 0.0 or quantity < contract.min_quantity or quantity * fill < contract.min_notional:
         return False
