@@ -12,6 +12,7 @@ import pytest
 from crypto_bt.core.datasets import POSITIONING_DATASETS
 from crypto_bt.core.market import STANDARD_TIMEFRAMES
 from crypto_bt.defs.checks import candle_checks
+from crypto_bt.defs.night_checks import NIGHT_CHECKS
 from crypto_bt.strategies import strategy_classes
 from crypto_bt_tests.command_line import run, run_json
 from crypto_bt_tests.recorded import RECORDED, needs_recorded
@@ -21,17 +22,17 @@ from crypto_bt_tests.recorded import RECORDED, needs_recorded
 def synthetic(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A small demo on the invented market, made once."""
     home = tmp_path_factory.mktemp("synthetic") / "home"
-    result: dict[str, Any] = run_json("demo", "--symbols", "4", "--days", "60", "--home", str(home))
+    result: dict[str, Any] = run_json("demo", "--symbols", "4", "--days", "125", "--home", str(home))
     return result
 
 
 def test_demo_reports_what_it_did(synthetic: dict[str, Any]) -> None:
     assert synthetic["source"] == "simulated:seed=7"
     assert synthetic["symbols"] == 4
-    # 60 whole days and the closed candles of today.
-    assert 4 * 60 * 31 <= synthetic["candles"] <= 4 * 61 * 31
+    # 125 whole days and the closed candles of today.
+    assert 4 * 125 * 31 <= synthetic["candles"] <= 4 * 126 * 31
     assert synthetic["checks"]["failed"] == 0
-    assert synthetic["checks"]["passed"] == len(candle_checks(STANDARD_TIMEFRAMES))
+    assert synthetic["checks"]["passed"] == len(candle_checks(STANDARD_TIMEFRAMES)) + len(NIGHT_CHECKS)
     rows = {row["strategy"]: row for row in synthetic["backtests"]}
     assert set(rows) == set(strategy_classes())
     assert rows["buy_and_hold"]["symbols"] == 4
@@ -52,7 +53,7 @@ def test_demo_leaves_the_files_for_other_programs(synthetic: dict[str, Any]) -> 
     assert json.loads(archived.read_text()) == latest
     signals = pl.read_parquet(results / "signals_validated.parquet")
     assert signals["symbol"].n_unique() == 4
-    assert set(signals["target"].unique()) <= {-1, 0, 1}
+    assert signals["target"].is_between(-1.0, 1.0).all()
     assert signals["valid_until"].null_count() == 0
 
 
@@ -110,7 +111,7 @@ def test_status_of_a_fresh_demo_is_well(synthetic: dict[str, Any]) -> None:
 
 
 def test_demo_of_another_seed_on_the_same_home_is_refused(synthetic: dict[str, Any]) -> None:
-    done = run("demo", "--seed", "8", "--symbols", "4", "--days", "60", "--home", synthetic["home"], code=1)
+    done = run("demo", "--seed", "8", "--symbols", "4", "--days", "125", "--home", synthetic["home"], code=1)
     assert "holds data of simulated:seed=7, not of simulated:seed=8" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
@@ -137,8 +138,10 @@ def test_demo_of_missing_recordings_says_which_files(tmp_path: Path) -> None:
 @needs_recorded
 def test_demo_on_recorded_candles_stores_exactly_what_was_recorded(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    result = run_json("demo", "--recorded", str(RECORDED), "--home", str(home))
+    result = run_json("demo", "--recorded", str(RECORDED), "--days", "30", "--home", str(home))
     assert result["source"].startswith("recorded:")
+    # On 30 days nothing can be chosen on some and tested on others.
+    assert [(c["asset"], c["name"]) for c in result["failed_checks"]] == [("nightly_backtest", "gates")]
     assert result["night"] == "2025-11-30"
     run("data", "export", str(tmp_path / "out"), "--home", str(home))
     key = ["symbol", "open_time", "open", "high", "low", "close", "volume"]

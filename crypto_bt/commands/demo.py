@@ -24,7 +24,7 @@ from crypto_bt.core.night import last_due_night
 from crypto_bt.runtime.home import Home, make_folder
 from crypto_bt.settings import load_settings
 
-SYNTHETIC_DAYS, RECORDED_DAYS = 180, 30
+SYNTHETIC_DAYS, RECORDED_DAYS = 180, 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def demo(
         int, typer.Option(help="How many symbols; 0: all (60 invented, 47 recorded).", min=0)
     ] = 0,
     days: Annotated[
-        int, typer.Option(help="How many days; 0: 180 of the invented market, 30 recorded.", min=0, max=2000)
+        int, typer.Option(help="How many days; 0: 180 of the invented market, 150 recorded.", min=0, max=2000)
     ] = 0,
     recorded: Annotated[
         Path | None, typer.Option(help="Use the recorded market in this folder instead of an invented one.")
@@ -59,7 +59,7 @@ def demo(
 
     The market is invented (or recorded with --recorded); everything else is what a live home does.
 
-    Example: crypto-bt demo --symbols 10 --days 60
+    Example: crypto-bt demo --symbols 10 --days 120
     """
     began = perf_counter()
     out = Output(as_json=as_json)
