@@ -13,6 +13,7 @@ from crypto_bt.backtest.lookahead import Leak, find_lookahead
 from crypto_bt.backtest.rules import Costs, Distance, Exits, Rules, Sizing
 from crypto_bt.backtest.signals import targets
 from crypto_bt.backtest.simulation import Result, simulate
+from crypto_bt.backtest.sweep import Sweep, sweep, walk_forward
 
 __all__ = [
     "Costs",
@@ -22,7 +23,10 @@ __all__ = [
     "Result",
     "Rules",
     "Sizing",
+    "Sweep",
     "find_lookahead",
     "simulate",
+    "sweep",
     "targets",
+    "walk_forward",
 ]

@@ -34,8 +34,8 @@ def simulate(
     candles: pl.DataFrame,
     targets: pl.DataFrame,
     *,
-    timeframe: Timeframe,
-    target_timeframe: Timeframe | None = None,
+    timeframe: Timeframe | str,
+    target_timeframe: Timeframe | str | None = None,
     rules: Rules | None = None,
     funding_rates: pl.DataFrame | None = None,
     mark_prices: pl.DataFrame | None = None,
@@ -52,6 +52,7 @@ def simulate(
     are those of docs/assumptions.md. Raises :class:`BacktestError` for data or targets the engine cannot
     use.
     """
+    timeframe = Timeframe(timeframe)
     candles = candles.sort("symbol", "open_time")
     bars = arrange_bars(
         candles,
@@ -61,7 +62,8 @@ def simulate(
         finer=finer,
         contracts=contracts,
     )
-    signals = signals_of(candles, targets, timeframe, target_timeframe)
+    of_targets = Timeframe(target_timeframe) if target_timeframe else timeframe
+    signals = signals_of(candles, targets, timeframe, of_targets)
     return simulate_bars(bars, signals, rules=rules or Rules(), initial_capital=initial_capital)
 
 
