@@ -12,6 +12,7 @@ from crypto_bt.defs.asset_specs import DESCRIPTIONS
 from crypto_bt.defs.build import build_definitions
 from crypto_bt.defs.checks import ON_EVERY_TIMEFRAME
 from crypto_bt.defs.execute import open_instance
+from crypto_bt.defs.night_checks import NIGHT_CHECKS
 from crypto_bt.defs.partitions import RANGE_END, RANGE_START
 from crypto_bt.defs.resources import Desk
 from crypto_bt.runtime.home import Home
@@ -81,7 +82,8 @@ def test_definitions_of_an_empty_home_are_loadable_and_whole(desk: Desk) -> None
     expected |= {("candles_4h", "timeframe_consistency"), ("candles_1d", "timeframe_consistency")}
     assert expected <= checks
     unchecked = assets - {asset for asset, _ in checks}
-    assert unchecked == {"nightly_backtest", "scorecard", "data_quality"}
+    assert unchecked == {"scorecard", "data_quality"}
+    assert {("nightly_backtest", name) for name in NIGHT_CHECKS} <= checks
     assert {job.name for job in repository.get_all_jobs()} >= set(EXPECTED)
     for key in repository.asset_graph.get_all_asset_keys():
         node = repository.asset_graph.get(key)
