@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from crypto_bt.core.errors import SettingsError, UsageError
 from crypto_bt.core.market import STANDARD_TIMEFRAMES, Timeframe, parse_symbol
 from crypto_bt.core.universe import UNIVERSE
+from crypto_bt.settings_alerts import AlertSettings
 from crypto_bt.settings_backtest import BacktestSettings
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
@@ -29,7 +30,7 @@ LIVE_HOME: Final = PROJECT / "data" / "live"
 FOREIGN_KEYS: Final = frozenset({"DAGSTER_HOME"})
 
 
-class Settings(BacktestSettings):
+class Settings(BacktestSettings, AlertSettings):
     """The settings, as read from the environment and the home's ``.env``."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=True, env_ignore_empty=True)
@@ -214,8 +215,9 @@ def render_example() -> str:
         "# Settings of crypto_bt. Copied to each home's .env by set-up; uncomment what you change.",
         "# A line uncommented here wins over the environment.",
     ]
-    later = BacktestSettings.model_fields.keys()
-    for name, known in sorted(Settings.model_fields.items(), key=lambda field: field[0] in later):
+    later = [*BacktestSettings.model_fields, *AlertSettings.model_fields]
+    order = {name: place for place, name in enumerate(later, start=1)}
+    for name, known in sorted(Settings.model_fields.items(), key=lambda field: order.get(field[0], 0)):
         lines += ["", f"# {known.description}", f"#{name}={_default_text(known.default)}"]
     return "\n".join(lines) + "\n"
 

@@ -52,7 +52,7 @@ class Alert:
     @property
     def id(self) -> str:
         """Ten hexadecimal digits; the same for the same cause at the same place, however often it is sent."""
-        return hashlib.sha256(f"{self.cause}\0{self.where}".encode()).hexdigest()[:10]
+        return hashlib.sha256(f"{self.cause}\0{self.where}".encode("utf-8", "surrogatepass")).hexdigest()[:10]
 
     def as_resolved(self) -> "Alert":
         """The word that this trouble is over."""

@@ -10,6 +10,7 @@
     market.lock     held by whoever writes market data
     pages/          pages of a backfill under way, so that one that was killed goes on where it was
     requests.log    what was asked of the exchange in the last minutes, by every process of this home
+    outbox.db       alerts that wait, and those that were told
     alerts.log      alerts, one JSON object a line
 """
 
@@ -84,11 +85,6 @@ class Home:
     def requests(self) -> Path:
         """What the processes of this home have asked of the exchange in the last minutes."""
         return self.root / "requests.log"
-
-    @property
-    def alerts(self) -> Path:
-        """The log of alerts."""
-        return self.root / "alerts.log"
 
     def prepare(self, example: str, values: Mapping[str, str | None]) -> None:
         """Create the folders, ``.env`` and ``dagster.yaml``; safe to repeat.

@@ -343,7 +343,8 @@ def test_tick_alert_that_cannot_be_sent_holds_nothing_up(tmp_path: Path) -> None
         for wait in BACK_OFF:
             watch.until_it_starts(99)
             watch.clock.now += wait
-        log = watch.desk.home.root / "alerts.log"
+        log = watch.desk.home.root / "outbox.db"
+        assert not log.exists()
         log.mkdir()
         cursor = watch.cursor
         watch.tick()
