@@ -49,7 +49,7 @@ class AlertSettings(BaseSettings):
     )
     APPRISE_URLS: SecretStr | None = Field(
         default=None,
-        description="More addresses for alerts, as apprise writes them, with blanks between; needs the extra.",
+        description="More addresses for alerts, as apprise writes them, with blanks between.",
     )
     UI_URL: str = Field(
         default="http://127.0.0.1:3000",

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import warnings
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -77,9 +78,13 @@ class TelegramChannel:
     async def _asked(self, ask: "Callable[[Bot], Coroutine[Any, Any, T]]") -> T:
         from telegram import Bot
         from telegram.request import HTTPXRequest
+        from telegram.warnings import PTBDeprecationWarning
 
-        # httpx writes every address to its log, the token with it.
-        logging.getLogger("httpx").setLevel(logging.WARNING)
+        # It warns of its own error that says how long to wait.
+        warnings.filterwarnings("ignore", category=PTBDeprecationWarning)
+        # These libraries write every address to their logs, the token with it.
+        for library in ("httpx", "httpcore", "telegram"):
+            logging.getLogger(library).setLevel(logging.WARNING)
         request = HTTPXRequest(
             connect_timeout=5, read_timeout=self._patience, write_timeout=self._patience, pool_timeout=5
         )

@@ -107,11 +107,11 @@ def decide(
 ) -> tuple[Batch, ...]:
     """The messages to send at ``now``; ``told`` holds those of the last hour, of one channel.
 
-    What is INFO is never sent: the digest counts it.
+    What is INFO disturbs nobody: the digest counts it.
     """
-    sendable = [word for word in waiting if word.lane is Lane.DIGEST or _is_told(word)]
     if not policy.batched:
-        return tuple(_single(word, policy) for word in sendable)
+        return tuple(_single(word, policy) for word in waiting)
+    sendable = [word for word in waiting if word.lane is Lane.DIGEST or _is_told(word)]
     return (
         *_urgent([word for word in sendable if word.lane is Lane.URGENT], told, policy, now),
         *_digests([word for word in sendable if word.lane is Lane.DIGEST], policy),

@@ -143,7 +143,7 @@ def _remedy(alert: Alert) -> list[Span]:
 
 
 def _signature(alert: Alert, ui_url: str) -> list[Span]:
-    spans = [Span(f"\nAlert {alert.id}", "i")]
+    spans = [Span("\n"), Span(f"Alert {alert.id}", "i")]
     if ui_url and _RUN.fullmatch(alert.run) and len(ui_url) <= 200:
         link = f"{ui_url.rstrip('/')}/runs/{alert.run}"
         spans += [Span(" · "), Span(f"run {alert.run[:8]}", link=link)]
