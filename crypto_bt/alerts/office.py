@@ -37,11 +37,11 @@ class AlertOffice:
         """What was told before, and what stands."""
         return History(self.outbox.database)
 
-    def report(self, alert: Alert, event: str = "") -> None:
+    def send(self, alert: Alert, event: str = "") -> None:
         """Take in ``alert``, once for each ``event``; CryptoBtError when that cannot be."""
         self.outbox.report(alert, self.clock(), event)
 
-    def report_all(self, reports: Sequence[Report]) -> int:
+    def send_all(self, reports: Sequence[Report]) -> int:
         """Take in all of ``reports`` or none; how many were new."""
         return self.outbox.report_all(reports, self.clock())
 
@@ -83,5 +83,5 @@ def report_and_deliver(
     cannot be sent now is sent by the next that delivers.
     """
     office = open_alerts(root, wiring, lambda: now)
-    office.report(alert, event)
+    office.send(alert, event)
     return office.deliver((Lane.URGENT,))

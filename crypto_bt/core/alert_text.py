@@ -15,6 +15,8 @@ from crypto_bt.core.rich_text import ELLIPSIS, MESSAGE_LIMIT, Span, as_html, as_
 
 #: A message of at most so many paragraphs tells each in full.
 IN_FULL: Final = 3
+#: The words below the digest's picture.
+PICTURED: Final = "Equity and drawdown of the last night."
 _HEAD_ROOM: Final = 80
 _RUN: Final = re.compile(r"[0-9a-f-]{8,40}")
 _SIGNS: Final = {
@@ -58,7 +60,8 @@ def compose(batch: Batch, ui_url: str) -> Message:
 def compose_digest(batch: Batch, html: str, picture: bytes | None) -> Message:
     """The digest's message, whose ``html`` was written with it; or its picture."""
     [word] = batch.words
-    return Message(html, word.alert.what, batch.chat, silent=True, picture=picture, words=batch.words)
+    plain = word.alert.what if picture is None else PICTURED
+    return Message(html, plain, batch.chat, silent=True, picture=picture, words=batch.words)
 
 
 def _head(items: Sequence[Item]) -> list[Span]:

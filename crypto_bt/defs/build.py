@@ -2,10 +2,12 @@
 
 import dagster as dg
 
+from crypto_bt.defs.alert_sensors import build_alert_sensors
 from crypto_bt.defs.backtest_assets import nightly_backtest, scorecard
 from crypto_bt.defs.checks import build_checks
 from crypto_bt.defs.data_quality import build_data_quality
 from crypto_bt.defs.dead_runs import mark_run
+from crypto_bt.defs.digest_job import build_digest_job
 from crypto_bt.defs.jobs import build_jobs
 from crypto_bt.defs.market_assets import build_market_data
 from crypto_bt.defs.regime_asset import market_regime
@@ -19,6 +21,8 @@ def build_definitions(desk: Desk) -> dg.Definitions:
     """Assets, checks, jobs, schedules and sensors working on ``desk``; opens nothing."""
     settings = desk.settings
     running = settings.FIXED_NOW is None
+    checks = build_checks(settings.TIMEFRAMES)
+    keys = [key for check in checks for key in check.check_keys]
     return dg.Definitions(
         assets=[
             build_market_data(settings.candle_datasets),
@@ -29,10 +33,13 @@ def build_definitions(desk: Desk) -> dg.Definitions:
             scorecard,
             build_data_quality(settings.SYMBOLS),
         ],
-        asset_checks=build_checks(settings.TIMEFRAMES),
-        jobs=build_jobs(settings.candle_datasets),
+        asset_checks=checks,
+        jobs=[*build_jobs(settings.candle_datasets), build_digest_job()],
         schedules=build_schedules(running=running),
-        sensors=[build_catch_up_sensor(running=running)],
+        sensors=[
+            build_catch_up_sensor(running=running),
+            *build_alert_sensors(settings.alert_wiring, keys, running=running),
+        ],
         resources={"desk": _marking_runs(desk)},
         executor=dg.in_process_executor,
     )

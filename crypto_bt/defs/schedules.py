@@ -55,7 +55,7 @@ def update_since_newest(now: datetime, newest: datetime | None) -> Due:
 
 
 def validate(now: datetime, newest: datetime | None) -> Due:
-    """The current snapshot as it stands."""
+    """What there is, as it stands."""
     return Due()
 
 
@@ -106,6 +106,12 @@ PLANS: Final = (
         update_what_is_kept,
         "02:00 UTC: open interest, account ratio, taker volume, fear & greed, macro series, dominance.",
         watches=POSITIONING_DATASETS,
+    ),
+    Plan(
+        "alert_digest",
+        "0 4 * * *",
+        validate,
+        "04:00 UTC: the daily digest for Telegram, on one screen.",
     ),
     Plan(
         "nightly_backtest",

@@ -42,7 +42,7 @@ def build_catch_up_sensor(*, running: bool) -> dg.SensorDefinition:
         record = done.record
         for alert in done.alerts:
             try:
-                desk.alerts.report(at_home(alert, desk.settings.home_option))
+                desk.alerts.send(at_home(alert, desk.settings.home_option))
             except CryptoBtError as error:
                 # Told with the next tick; fetching does not wait for it.
                 context.log.warning(str(error))

@@ -56,7 +56,7 @@ def child(home: Path, url: str, name: str) -> None:
     for number in range(ALERTS):
         where = f"{name}-{number}"
         now = datetime.now(UTC)
-        desk.report(Alert("stalled", AlertSeverity.CRITICAL, "It stands.", where, "", "", now, ""))
+        desk.send(Alert("stalled", AlertSeverity.CRITICAL, "It stands.", where, "", "", now, ""))
         sys.stdout.write(where + "\n")
         sys.stdout.flush()
         desk.deliver()

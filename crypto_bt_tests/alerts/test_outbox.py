@@ -22,7 +22,7 @@ def states(office: AlertOffice, channel: str = "telegram") -> list[str]:
 
 def test_report_writes_before_anything_is_sent_for_the_owner_alone(tmp_path: Path) -> None:
     office = open_alerts(tmp_path, Wiring(), Clock())
-    office.report(alert())
+    office.send(alert())
     assert stat.S_IMODE((tmp_path / "outbox.db").stat().st_mode) == 0o600
     assert not (tmp_path / "alerts.log").exists()
     assert [trouble.count for trouble in office.history.standing()] == [1]
@@ -31,7 +31,7 @@ def test_report_writes_before_anything_is_sent_for_the_owner_alone(tmp_path: Pat
 def test_report_repeats_are_counted_not_sent(tmp_path: Path) -> None:
     with telegram_desk(tmp_path) as desk:
         for _ in range(5):
-            desk.office.report(alert())
+            desk.office.send(alert())
         desk.runs(60, step=5 * MINUTE)
         assert len(desk.texts) == 1
         assert [trouble.count for trouble in desk.office.history.standing()] == [5]
@@ -40,21 +40,21 @@ def test_report_repeats_are_counted_not_sent(tmp_path: Path) -> None:
 def test_report_same_event_is_the_same_report(tmp_path: Path) -> None:
     office = open_alerts(tmp_path, Wiring(), Clock())
     reports = [Report(alert(), "check:7"), Report(alert(), "check:7"), Report(alert(), "check:8")]
-    assert office.report_all(reports) == 2
-    assert office.report_all(reports) == 0
+    assert office.send_all(reports) == 2
+    assert office.send_all(reports) == 0
     assert office.history.standing()[0].count == 2
     assert office.history.known(["check:7", "check:9"]) == {"check:7"}
 
 
 def test_resolved_is_told_once_when_it_was_told_before(tmp_path: Path) -> None:
     with telegram_desk(tmp_path) as desk:
-        desk.office.report(alert().as_resolved())
+        desk.office.send(alert().as_resolved())
         desk.runs(10)
         assert desk.texts == []
-        desk.office.report(alert())
+        desk.office.send(alert())
         desk.runs(10)
-        desk.office.report(alert().as_resolved())
-        desk.office.report(alert().as_resolved())
+        desk.office.send(alert().as_resolved())
+        desk.office.send(alert().as_resolved())
         desk.runs(10)
         assert ["RESOLVED" in text for text in desk.texts] == [False, True]
         assert all(alert().id in text for text in desk.texts)
@@ -63,19 +63,19 @@ def test_resolved_is_told_once_when_it_was_told_before(tmp_path: Path) -> None:
 def test_warning_flapping_is_told_once_in_its_cooldown(tmp_path: Path) -> None:
     with telegram_desk(tmp_path) as desk:
         for _ in range(10):
-            desk.office.report(alert())
+            desk.office.send(alert())
             desk.runs(1)
-            desk.office.report(alert().as_resolved())
+            desk.office.send(alert().as_resolved())
             desk.runs(1)
         assert sum(text.count("CRITICAL") + text.count("WARNING") for text in desk.texts) == 1
-        desk.office.report(alert())
+        desk.office.send(alert())
         desk.runs(60, step=5 * MINUTE)
         assert "WARNING coverage" in desk.texts[-1], "what stands is told once the cooldown is over"
 
 
 def test_critical_is_sent_with_the_next_delivery(tmp_path: Path) -> None:
     with telegram_desk(tmp_path) as desk:
-        desk.office.report(critical())
+        desk.office.send(critical())
         desk.runs(0.3)
         assert len(desk.texts) == 1
         assert not desk.telegram.sent[0].silent
@@ -85,12 +85,12 @@ def test_mute_holds_and_tells_later_what_still_stands(tmp_path: Path) -> None:
     with telegram_desk(tmp_path) as desk:
         desk.office.history.mute("coverage", NOON + timedelta(hours=6))
         for where in ("candles_1h", "candles_4h"):
-            desk.office.report(alert(where=where))
-        desk.office.report(critical())
+            desk.office.send(alert(where=where))
+        desk.office.send(critical())
         desk.runs(60, step=5 * MINUTE)
         assert ["data_age" in text for text in desk.texts] == [True]
         assert states(desk.office) == ["muted", "muted", "sent"]
-        desk.office.report(alert(where="candles_4h").as_resolved())
+        desk.office.send(alert(where="candles_4h").as_resolved())
         desk.runs(6 * 60, step=5 * MINUTE)
         assert len(desk.texts) == 2
         assert "candles_1h" in desk.texts[1]
@@ -99,10 +99,10 @@ def test_mute_holds_and_tells_later_what_still_stands(tmp_path: Path) -> None:
 
 def test_mute_end_of_what_was_told_before_is_told_all_the_same(tmp_path: Path) -> None:
     with telegram_desk(tmp_path) as desk:
-        desk.office.report(alert())
+        desk.office.send(alert())
         desk.runs(6)
         desk.office.history.mute("coverage", NOON + timedelta(hours=6))
-        desk.office.report(alert().as_resolved())
+        desk.office.send(alert().as_resolved())
         desk.runs(10)
         assert ["RESOLVED" in text for text in desk.texts] == [False, True]
 
@@ -110,7 +110,7 @@ def test_mute_end_of_what_was_told_before_is_told_all_the_same(tmp_path: Path) -
 def test_unmute_tells_at_once(tmp_path: Path) -> None:
     with telegram_desk(tmp_path) as desk:
         desk.office.history.mute("data_age", NOON + timedelta(hours=6))
-        desk.office.report(critical())
+        desk.office.send(critical())
         desk.runs(1)
         assert desk.office.history.unmute("data_age")
         assert not desk.office.history.unmute("data_age")
@@ -120,7 +120,7 @@ def test_unmute_tells_at_once(tmp_path: Path) -> None:
 
 def test_resend_sends_the_last_word_again(tmp_path: Path) -> None:
     with telegram_desk(tmp_path) as desk:
-        desk.office.report(critical())
+        desk.office.send(critical())
         desk.runs(2)
         assert desk.office.history.resend(critical().id) == 2
         assert desk.office.history.resend("0" * 10) == 0
@@ -131,11 +131,11 @@ def test_resend_sends_the_last_word_again(tmp_path: Path) -> None:
 
 def test_news_is_told_though_the_trouble_stands(tmp_path: Path) -> None:
     with telegram_desk(tmp_path) as desk:
-        desk.office.report(critical())
+        desk.office.send(critical())
         desk.runs(2)
-        desk.office.report(critical(news=True, what="It is worse than that."))
+        desk.office.send(critical(news=True, what="It is worse than that."))
         desk.runs(2)
-        desk.office.report(critical().as_resolved())
+        desk.office.send(critical().as_resolved())
         desk.runs(10)
         assert len(desk.texts) == 3
         assert sum("RESOLVED" in text for text in desk.texts) == 1
@@ -143,7 +143,7 @@ def test_news_is_told_though_the_trouble_stands(tmp_path: Path) -> None:
 
 def test_lease_two_deliverers_send_nothing_twice(tmp_path: Path) -> None:
     with telegram_desk(tmp_path) as desk:
-        desk.office.report(critical())
+        desk.office.send(critical())
         first = desk.office.outbox.lease("telegram", NOON)
         assert desk.office.outbox.lease("telegram", NOON + timedelta(seconds=29)) == []
         [again] = desk.office.outbox.lease("telegram", NOON + timedelta(seconds=91))
@@ -155,7 +155,7 @@ def test_lease_two_deliverers_send_nothing_twice(tmp_path: Path) -> None:
 
 def test_info_is_counted_for_the_digest_only(tmp_path: Path) -> None:
     with telegram_desk(tmp_path) as desk:
-        desk.office.report(alert("freshness", severity=AlertSeverity.INFO))
+        desk.office.send(alert("freshness", severity=AlertSeverity.INFO))
         desk.runs(60, step=5 * MINUTE)
         assert desk.texts == []
         assert desk.office.history.raised_by_cause(NOON) == {"freshness": 1}
@@ -177,11 +177,11 @@ def test_digest_comes_once_with_its_picture_in_quiet_hours_too(tmp_path: Path) -
 
 def test_database_that_is_damaged_is_begun_anew_and_said(tmp_path: Path) -> None:
     with telegram_desk(tmp_path) as desk:
-        desk.office.report(alert())
+        desk.office.send(alert())
         (tmp_path / "outbox.db").write_bytes(b"no database" * 1000)
         for beside in ("outbox.db-wal", "outbox.db-shm"):
             (tmp_path / beside).unlink(missing_ok=True)
-        desk.office.report(critical())
+        desk.office.send(critical())
         desk.runs(2)
         assert "outbox_damaged" in desk.texts[0]
         assert "data_age" in desk.texts[0]
@@ -191,12 +191,12 @@ def test_database_that_is_damaged_is_begun_anew_and_said(tmp_path: Path) -> None
 def test_database_that_cannot_be_opened_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "outbox.db").mkdir()
     with pytest.raises(CryptoBtError, match=r"cannot be used.*Mend the disk"):
-        open_alerts(tmp_path, Wiring(), Clock()).report(alert())
+        open_alerts(tmp_path, Wiring(), Clock()).send(alert())
 
 
 def test_report_all_or_nothing(tmp_path: Path) -> None:
     office = open_alerts(tmp_path, Wiring(), Clock())
-    office.report(alert())
+    office.send(alert())
     with sqlite3.connect(tmp_path / "outbox.db") as raw:
         raw.execute(
             "CREATE TRIGGER full BEFORE INSERT ON words WHEN NEW.cause = 'listing' "
@@ -204,7 +204,7 @@ def test_report_all_or_nothing(tmp_path: Path) -> None:
         )
     raw.close()
     with pytest.raises((CryptoBtError, sqlite3.IntegrityError)):
-        office.report_all([Report(critical(), "a"), Report(alert("listing"), "b")])
+        office.send_all([Report(critical(), "a"), Report(alert("listing"), "b")])
     assert [trouble.alert.cause for trouble in office.history.standing()] == ["coverage"]
     assert office.history.known(["a", "b"]) == set()
 
@@ -214,7 +214,7 @@ def test_without_telegram_the_console_and_the_log_get_it(
 ) -> None:
     office = open_alerts(tmp_path, Wiring(), Clock())
     assert "Telegram is not set up" in office.wiring.missing
-    office.report(alert())
+    office.send(alert())
     office.deliver()
     assert "WARNING coverage" in capsys.readouterr().err
     assert alert().id in (tmp_path / "alerts.log").read_text()
@@ -222,8 +222,8 @@ def test_without_telegram_the_console_and_the_log_get_it(
 
 def test_deliver_urgent_lane_alone_sends_nothing_else(tmp_path: Path) -> None:
     with telegram_desk(tmp_path) as desk:
-        desk.office.report(alert())
-        desk.office.report(critical())
+        desk.office.send(alert())
+        desk.office.send(critical())
         desk.clock.passes(minutes=10)
         desk.office.deliver((Lane.URGENT,))
         assert len(desk.texts) == 1
@@ -233,13 +233,13 @@ def test_deliver_urgent_lane_alone_sends_nothing_else(tmp_path: Path) -> None:
 
 def test_prune_keeps_what_waits_and_stands_and_drops_the_old(tmp_path: Path) -> None:
     with telegram_desk(tmp_path) as desk:
-        desk.office.report(alert(where="stands"))
+        desk.office.send(alert(where="stands"))
         desk.runs(10)
-        desk.office.report(alert(where="over"))
-        desk.office.report(alert(where="over").as_resolved())
+        desk.office.send(alert(where="over"))
+        desk.office.send(alert(where="over").as_resolved())
         desk.runs(10)
         desk.office.history.mute("listing", NOON + timedelta(days=99))
-        desk.office.report(alert("listing", where="muted"))
+        desk.office.send(alert("listing", where="muted"))
         desk.runs(1)
         later = NOON + timedelta(days=31)
         desk.office.history.prune(later)

@@ -52,7 +52,7 @@ def test_fault_that_passes_holds_the_alert_up_and_no_longer(
 ) -> None:
     planned = fault(kind, times=times)
     with telegram_desk(tmp_path, planned) as desk:
-        desk.office.report(critical())
+        desk.office.send(critical())
         assert until_sent(desk, 600) <= within
         assert desk.telegram.faults.fired[planned] == times
         assert all(critical().id in text for text in desk.texts)
@@ -61,8 +61,8 @@ def test_fault_that_passes_holds_the_alert_up_and_no_longer(
 def test_fault_down_for_an_hour_everything_arrives_afterwards(tmp_path: Path) -> None:
     planned = fault(K.DOWN, times=None)
     with telegram_desk(tmp_path, planned) as desk:
-        desk.office.report(critical())
-        desk.office.report(alert())
+        desk.office.send(critical())
+        desk.office.send(alert())
         desk.runs(60, step=100 * SECOND)
         assert desk.telegram.faults.fired[planned] > 30, "it keeps trying"
         assert desk.texts == []
@@ -76,7 +76,7 @@ def test_fault_down_for_an_hour_everything_arrives_afterwards(tmp_path: Path) ->
 def test_fault_429_the_wait_is_kept_to_the_second(tmp_path: Path) -> None:
     planned = fault(K.TOO_MANY, seconds=37)
     with telegram_desk(tmp_path, planned) as desk:
-        desk.office.report(critical())
+        desk.office.send(critical())
         desk.office.deliver()
         for _ in range(36):
             desk.clock.now += SECOND
@@ -91,7 +91,7 @@ def test_fault_429_the_wait_is_kept_to_the_second(tmp_path: Path) -> None:
 def test_fault_markup_refused_is_sent_as_plain_text(tmp_path: Path) -> None:
     planned = fault(K.MARKUP)
     with telegram_desk(tmp_path, planned) as desk:
-        desk.office.report(critical(what="a < b & <b>c</b>"))
+        desk.office.send(critical(what="a < b & <b>c</b>"))
         desk.office.deliver()
         assert desk.telegram.faults.fired[planned] == 1
         [sent] = desk.telegram.sent
@@ -106,7 +106,7 @@ def test_fault_one_poisonous_word_is_set_aside_with_the_reason(
     with telegram_desk(tmp_path, planned) as desk:
         wheres = ("one", "poisonous", "three")
         for where in wheres:
-            desk.office.report(alert("data_age", where, severity))
+            desk.office.send(alert("data_age", where, severity))
         desk.runs(10, step=30 * SECOND)
         assert desk.telegram.faults.fired[planned] >= 2
         arrived = "\n".join(desk.texts)
@@ -121,7 +121,7 @@ def test_fault_one_poisonous_word_is_set_aside_with_the_reason(
 def test_fault_reset_after_send_may_repeat_and_says_the_same(tmp_path: Path) -> None:
     planned = fault(K.RESET_AFTER_SEND)
     with telegram_desk(tmp_path, planned) as desk:
-        desk.office.report(critical())
+        desk.office.send(critical())
         desk.runs(2, step=5 * SECOND)
         assert desk.telegram.faults.fired[planned] == 1
         assert len(desk.texts) == 2
@@ -152,7 +152,7 @@ def test_token_is_in_no_log_and_no_error(tmp_path: Path, caplog: pytest.LogCaptu
             home = tmp_path / str(place)
             home.mkdir()
             with telegram_desk(home, fault(kind)) as desk:
-                desk.office.report(critical())
+                desk.office.send(critical())
                 done = desk.office.deliver()
                 assert TOKEN not in str(done)
                 assert TOKEN not in str(desk.office.history.channels())
@@ -174,8 +174,8 @@ def test_wrong_token_is_told_apart_from_a_bad_line() -> None:
 def test_three_chats_each_severity_arrives_in_its_own(tmp_path: Path) -> None:
     chats = {AlertSeverity.CRITICAL: "1", AlertSeverity.WARNING: "2", AlertSeverity.INFO: "3"}
     with telegram_desk(tmp_path, policy=Policy(chats=chats), chats=chats) as desk:
-        desk.office.report(critical())
-        desk.office.report(alert())
+        desk.office.send(critical())
+        desk.office.send(alert())
         told = alert("digest", severity=AlertSeverity.INFO, what="All is well.")
         desk.office.outbox.add_digest(told, "All is well.", None, NOON, "digest")
         desk.runs(6, step=30 * SECOND)
@@ -187,6 +187,6 @@ def test_chat_limit_of_telegram_itself_is_waited_for(tmp_path: Path) -> None:
         channel = desk.office.channels[1]
         for number in range(20):
             channel.send(Message(f"{number}", f"{number}"))
-        desk.office.report(critical())
+        desk.office.send(critical())
         desk.runs(2, step=5 * SECOND)
         assert len(desk.texts) == 21

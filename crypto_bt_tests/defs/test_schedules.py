@@ -26,6 +26,7 @@ EXPECTED = {
     "sentiment_macro_update": "0 2 * * *",
     "intraday_update": "5 */2 * * *",
     "data_validation": "0 1 * * *",
+    "alert_digest": "0 4 * * *",
     "nightly_backtest": "30 23 * * *",
 }
 

@@ -1,0 +1,198 @@
+"""The sensors of alerts on real runs: each trouble once, each end once, nothing missed, silence in health."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
+
+from crypto_bt.core.alerts import AlertSeverity
+from crypto_bt.core.errors import SourceUnavailable
+from crypto_bt.defs.execute import open_instance, run_job
+from crypto_bt.defs.resources import Desk
+from crypto_bt_tests.alerts.samples import alert
+from crypto_bt_tests.defs.alert_watch import AlertWatch, alert_watch
+from crypto_bt_tests.report import nights
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT")
+EVENING = datetime(2026, 3, 10, 23, 30, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with two days of two symbols."""
+    root = tmp_path_factory.mktemp("loaded") / "home"
+    with alert_watch(root, SYMBOLS, EVENING) as watch:
+        assert watch.home.update(days=2).success
+    return root
+
+
+@pytest.fixture
+def watch(loaded: Path, tmp_path: Path) -> Iterator[AlertWatch]:
+    """A copy of it, for one test to spoil."""
+    shutil.copytree(loaded, tmp_path / "home")
+    with alert_watch(tmp_path / "home", SYMBOLS, EVENING) as made:
+        yield made
+
+
+def causes(watch: AlertWatch) -> list[tuple[str, str, bool]]:
+    """Cause, place and whether it is over of all that was to be told loudly."""
+    words = reversed(watch.home.desk.alerts.history.words(EVENING - 99 * HOUR))
+    return [
+        (word.alert.cause, word.alert.where, word.alert.resolved)
+        for word in words
+        if word.alert.severity is not AlertSeverity.INFO
+    ]
+
+
+def test_check_that_fails_is_told_once_at_once_and_its_end_once(watch: AlertWatch) -> None:
+    watch.check()
+    assert watch.told() == []
+    watch.clock.now = EVENING + 7 * HOUR
+    watch.check()
+    told = watch.told()
+    stale = [text for text in told if "CRITICAL data_age" in text]
+    assert len(stale) == 1
+    for expected in (
+        "candles_1h",
+        "The newest 1h candle closed 2026-03-10 23:00 UTC",
+        "limit 3 h, 6 h",
+        "Worst: ",
+        "The nightly backtest does not run",
+        "crypto-bt data repair --home",
+        " · run ",
+    ):
+        assert expected in stale[0]
+    watch.check()
+    assert watch.told() == [], "repeats are counted"
+    assert watch.home.update(days=2).success
+    watch.check()
+    ends = [text for text in watch.told() if "RESOLVED data_age" in text]
+    assert len(ends) == 1
+    assert causes(watch).count(("data_age", "candles_1h", False)) == 1
+    assert causes(watch).count(("data_age", "candles_1h", True)) == 1
+
+
+def test_blocked_night_is_told_by_its_check_alone(watch: AlertWatch) -> None:
+    watch.check()
+    watch.told()
+    watch.clock.now = EVENING + timedelta(days=1)
+    assert not watch.home.night("2026-03-11").success
+    watch.told()
+    told = {cause for cause, _, _ in causes(watch)}
+    assert "data_age" in told
+    assert "run_failed" not in told
+
+
+def refuses(desk: Desk, *, scheduled: bool) -> None:
+    """In place of an exchange."""
+    raise SourceUnavailable("The exchange is <down> & out.")
+
+
+def test_run_that_fails_is_told_and_its_recovery(watch: AlertWatch, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(Desk, "source", refuses)
+        assert not watch.home.update(days=1).success
+    [text] = watch.told()
+    assert "WARNING run_failed" in text
+    assert "A run of data_update of 2026-03-10" in text
+    assert "The exchange is <down> & out." in text
+    assert watch.told() == []
+    assert watch.home.update(days=1).success
+    [text] = watch.told()
+    assert "RESOLVED run_failed" in text
+
+
+def test_what_happened_while_the_daemon_was_down_is_told_afterwards(watch: AlertWatch) -> None:
+    watch.check()
+    watch.told()
+    watch.clock.now = EVENING + 7 * HOUR
+    watch.check()
+    assert watch.home.update(days=2).success
+    watch.check()
+    watch.told()
+    assert [over for cause, where, over in causes(watch) if (cause, where) == ("data_age", "candles_1h")] == [
+        False,
+        True,
+    ]
+
+
+def test_sensor_that_lost_its_cursor_tells_nothing_again(watch: AlertWatch) -> None:
+    watch.clock.now = EVENING + 7 * HOUR
+    watch.check()
+    assert watch.told() != []
+    watch.cursors.clear()
+    assert watch.told() == []
+
+
+def test_freshness_is_for_the_digest_only(watch: AlertWatch) -> None:
+    def change(new: FreshnessState, old: FreshnessState) -> None:
+        with open_instance(watch.home.desk.home) as instance:
+            instance.report_runless_asset_event(
+                FreshnessStateChange(
+                    key=dg.AssetKey("candles_1h"),
+                    new_state=new,
+                    previous_state=old,
+                    state_change_timestamp=EVENING.timestamp(),
+                )
+            )
+
+    change(FreshnessState.FAIL, FreshnessState.PASS)
+    assert watch.told() == []
+    history = watch.home.desk.alerts.history
+    assert [t.alert.where for t in history.standing()] == ["candles_1h"]
+    change(FreshnessState.PASS, FreshnessState.FAIL)
+    assert watch.told() == []
+    assert history.standing() == []
+    assert history.raised_by_cause(EVENING - HOUR) == {"freshness": 1}
+
+
+def publish_night(watch: AlertWatch, folder: Path, night: date, **returns: float) -> None:
+    """A night with these net returns by strategy."""
+    folder.mkdir()
+    made = nights.metrics({name: {"ALL": figure, "BTCUSDT": figure} for name, figure in returns.items()})
+    first = next(iter(returns))
+    frames = {
+        "equity": nights.equity(*returns),
+        "metrics": made,
+        "parameter_sets": nights.parameter_sets(first),
+        "signals": nights.signals(first, BTCUSDT=1.0),
+        "targets": nights.signals(first, BTCUSDT=1.0),
+        "trades": nights.trades(first, "BTCUSDT"),
+        "windows": nights.windows(first),
+    }
+    for name, frame in frames.items():
+        frame.write_parquet(folder / f"{name}.parquet")
+    entries = [nights.entry(name) for name in returns if name != "hold"]
+    stamp = nights.stamp(*entries, nights.benchmark("hold"), night=f"{night}")
+    (folder / "stamp.json").write_text(json.dumps(stamp))
+    watch.home.desk.results.publish(night, folder, now=watch.clock.now)
+
+
+def test_digest_is_one_screen_with_a_picture_once_a_day(watch: AlertWatch, tmp_path: Path) -> None:
+    publish_night(watch, tmp_path / "one", date(2026, 3, 9), ema=0.02, hold=0.01)
+    publish_night(watch, tmp_path / "two", date(2026, 3, 10), ema=0.05, hold=0.01)
+    watch.home.desk.alerts.send(alert("listing", "universe"))
+    watch.clock.now = datetime(2026, 3, 11, 4, tzinfo=UTC)
+    for _ in range(2):
+        outcome = run_job("alert_digest", watch.home.desk)
+        assert outcome.success, outcome.why
+    watch.tick("alert_outbox")
+    digest, picture = (sent for sent in watch.telegram.sent if sent.silent)
+    assert 10 < len(digest.text.splitlines()) < 40
+    for expected in (
+        "Not all is well, 2026-03-11 04:00 UTC",
+        "1h: 5.0 h old, ",
+        "Night of 2026-03-10",
+        "ema +5.0% (+3.0 pp)",
+        "listing 1",
+        "Stands since 03-10 23:30: listing, universe",
+        "GB free",
+    ):
+        assert expected in digest.text
+    assert (picture.picture or b"").startswith(b"\x89PNG")
