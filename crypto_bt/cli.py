@@ -12,9 +12,11 @@ import typer
 
 from crypto_bt import __version__
 from crypto_bt.commands import (
+    alerts,
     backtest,
     compare_live,
     data,
+    deadman,
     demo,
     dev,
     homes,
@@ -58,6 +60,8 @@ app.command()(backtest.backtest)
 app.command("compare-live")(compare_live.compare_live)
 app.command()(status.status)
 app.command("sql")(sql.sql)
+app.command()(deadman.deadman)
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(data.app, name="data")
 app.add_typer(universe.app, name="universe")
 app.add_typer(strategy.app, name="strategy")

@@ -51,6 +51,10 @@ class AlertSettings(BaseSettings):
         default=None,
         description="More addresses for alerts, as apprise writes them, with blanks between.",
     )
+    DEADMAN_URL: SecretStr | None = Field(
+        default=None,
+        description="Address called while all is alive (Healthchecks or alike); empty: none is.",
+    )
     UI_URL: str = Field(
         default="http://127.0.0.1:3000",
         pattern=_ADDRESS,

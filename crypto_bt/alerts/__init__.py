@@ -1,6 +1,7 @@
 """Alerts: written into an outbox, sent through channels, told once."""
 
 from crypto_bt.alerts.channel import Channel, MessageRefused, NotDelivered
+from crypto_bt.alerts.dead_man_call import ping
 from crypto_bt.alerts.log_file import AlertLog
 from crypto_bt.alerts.office import AlertOffice, deliver_critical, open_alerts, report_and_deliver
 from crypto_bt.alerts.outbox import Outbox, Report
@@ -15,5 +16,6 @@ __all__ = [
     "Report",
     "deliver_critical",
     "open_alerts",
+    "ping",
     "report_and_deliver",
 ]

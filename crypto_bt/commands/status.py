@@ -2,7 +2,7 @@
 
 import json
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -16,9 +16,6 @@ from crypto_bt.core.wholeness import hours
 if TYPE_CHECKING:
     from crypto_bt.core.alerts import Alert
     from crypto_bt.defs.resources import Desk
-
-#: How far back an alert that nobody resolved is still shown.
-ALERTS_SINCE: Final = timedelta(days=30)
 
 
 def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
@@ -37,11 +34,13 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     night = _night(desk, now)
     current = desk.store.current()
     feeds = feed_verdicts(desk, now)
-    alerts = standing_alerts(desk, now)
+    alerts = standing_alerts(desk)
     wrong = [verdict.text for pair in verdicts.values() for verdict in pair if not verdict.passed]
     wrong += [verdict.text for verdict in feeds.values() if not verdict.passed]
     wrong += [f"{alert.what} {alert.command}" for alert in alerts]
+    wrong += channel_troubles(desk)
     wrong += [night["text"]] if night["stale"] else []
+    missing = desk.alerts.wiring.missing
     out.say(f"Home {desk.home.root}, {minute(now)} UTC" + (" (clock stands still)" if _stands(desk) else ""))
     if current is None:
         out.say(not_loaded(now).at_home(desk.settings.home_option).text)
@@ -68,6 +67,8 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
         out.say(night["text"])
     for text in wrong:
         out.say(text, style="yellow")
+    if missing:
+        out.say(missing)
     out.result(
         {
             "home": desk.home.root,
@@ -84,6 +85,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
                 for name, verdict in feeds.items()
             },
             "alerts": [json.loads(alert.to_json()) for alert in alerts],
+            "telegram": "not set up" if missing else "set up",
             "night": night,
             "wrong": wrong,
         }
@@ -135,10 +137,21 @@ def feed_verdicts(desk: "Desk", now: datetime) -> dict[str, Verdict]:
     }
 
 
-def standing_alerts(desk: "Desk", now: datetime) -> "list[Alert]":
-    """Alerts of the last days that were not resolved since; the latest word on each."""
-    latest = {alert.id: alert for alert in desk.alerts.recent(now - ALERTS_SINCE)}
-    return [alert for alert in latest.values() if not alert.resolved]
+def standing_alerts(desk: "Desk") -> "list[Alert]":
+    """The troubles that stand, without those that the digest alone tells."""
+    from crypto_bt.core.alerts import AlertSeverity
+
+    told = [trouble.alert for trouble in desk.alerts.history.standing()]
+    return [alert for alert in told if alert.severity is not AlertSeverity.INFO]
+
+
+def channel_troubles(desk: "Desk") -> list[str]:
+    """Why alerts do not arrive, by channel."""
+    return [
+        f"Alerts do not arrive by {state.name}, {state.failures} failures in a row: {state.error}"
+        for state in desk.alerts.history.channels()
+        if state.failures > 1
+    ]
 
 
 def _night(desk: "Desk", now: datetime) -> dict[str, Any]:
