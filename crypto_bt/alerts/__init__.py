@@ -3,7 +3,13 @@
 from crypto_bt.alerts.channel import Channel, MessageRefused, NotDelivered
 from crypto_bt.alerts.dead_man_call import ping
 from crypto_bt.alerts.log_file import AlertLog
-from crypto_bt.alerts.office import AlertOffice, deliver_critical, open_alerts, report_and_deliver
+from crypto_bt.alerts.office import (
+    AlertOffice,
+    deliver_critical,
+    open_alerts,
+    report_and_deliver,
+    telegram_channel,
+)
 from crypto_bt.alerts.outbox import Outbox, Report
 
 __all__ = [
@@ -18,4 +24,5 @@ __all__ = [
     "open_alerts",
     "ping",
     "report_and_deliver",
+    "telegram_channel",
 ]

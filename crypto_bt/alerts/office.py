@@ -57,9 +57,9 @@ class AlertOffice:
 def open_alerts(root: Path, wiring: Wiring, clock: Callable[[], datetime]) -> AlertOffice:
     """The alerts of the home in the folder ``root``; touches no file before it is used."""
     channels: list[Channel] = [LogChannel(AlertLog(root / LOG, clock))]
-    if wiring.has_telegram and wiring.token is not None:
-        chat = wiring.chat or next(iter(wiring.chats.values()))
-        channels.append(TelegramChannel(wiring.token, chat, wiring.api_url))
+    telegram = telegram_channel(wiring)
+    if telegram is not None:
+        channels.append(telegram)
     if wiring.apprise:
         channels.append(AppriseChannel(wiring.apprise))
     if not any(channel.batched for channel in channels):
@@ -67,6 +67,14 @@ def open_alerts(root: Path, wiring: Wiring, clock: Callable[[], datetime]) -> Al
     policy = wiring.policy
     policies = {channel.name: policy if channel.batched else policy.direct for channel in channels}
     return AlertOffice(Outbox(root / OUTBOX, policies), channels, wiring, clock)
+
+
+def telegram_channel(wiring: Wiring) -> TelegramChannel | None:
+    """Telegram as ``wiring`` says; None where it is not set up."""
+    if wiring.token is None or not wiring.has_telegram:
+        return None
+    chat = wiring.chat or next(iter(wiring.chats.values()))
+    return TelegramChannel(wiring.token, chat, wiring.api_url)
 
 
 def deliver_critical(root: Path, wiring: Wiring, now: datetime) -> Deliveries:

@@ -88,7 +88,12 @@ class TelegramChannel:
         request = HTTPXRequest(
             connect_timeout=5, read_timeout=self._patience, write_timeout=self._patience, pool_timeout=5
         )
-        bot = Bot(self._token.get_secret_value(), base_url=f"{self._url.rstrip('/')}/bot", request=request)
+        bot = Bot(
+            self._token.get_secret_value(),
+            base_url=f"{self._url.rstrip('/')}/bot",
+            request=request,
+            get_updates_request=request,
+        )
         await request.initialize()
         try:
             async with asyncio.timeout(self._patience):

@@ -81,20 +81,26 @@ class Digest:
 
 def write_digest(facts: DigestFacts) -> Digest:
     """The digest of ``facts``, within Telegram's limit: what comes last is left out where it is too long."""
-    sign = "\u2705 All is well" if facts.well else "\u26a0\ufe0f Not all is well"
-    head = Span(f"{sign}, {facts.now.astimezone(UTC):%Y-%m-%d %H:%M} UTC", "b")
-    spans = [head, Span(f"\n{visible(facts.home, 100)}")]
-    for part in (_data(facts), _night(facts), _alerts(facts), _machine(facts)):
+    spans = title_part(facts)
+    for part in (data_part(facts), night_part(facts), alerts_part(facts), machine_part(facts)):
         if size([*spans, *part]) <= MESSAGE_LIMIT:
             spans += part
     return Digest(as_html(spans), as_plain(spans))
+
+
+def title_part(facts: DigestFacts) -> list[Span]:
+    """Whether all is well, when, and where."""
+    sign = "\u2705 All is well" if facts.well else "\u26a0\ufe0f Not all is well"
+    head = Span(f"{sign}, {facts.now.astimezone(UTC):%Y-%m-%d %H:%M} UTC", "b")
+    return [head, Span(f"\n{visible(facts.home, 100)}")]
 
 
 def _title(text: str) -> Span:
     return Span(text, "b")
 
 
-def _data(facts: DigestFacts) -> list[Span]:
+def data_part(facts: DigestFacts) -> list[Span]:
+    """Age and coverage of the candles, and which other feeds are late."""
     spans = [Span("\n\n"), _title("Data")]
     for line in facts.candles:
         age = "none" if line.age_hours is None else f"{line.age_hours:.1f} h old"
@@ -110,7 +116,8 @@ def _data(facts: DigestFacts) -> list[Span]:
     return spans
 
 
-def _night(facts: DigestFacts) -> list[Span]:
+def night_part(facts: DigestFacts) -> list[Span]:
+    """The last night's strategies, the best first."""
     spans = [Span("\n\n"), _title(f"Night of {facts.night}" if facts.night else "No night yet")]
     if facts.stale:
         spans.append(Span(f"\n\u26a0 Not replaced since: {visible(facts.stale, 300)}"))
@@ -123,7 +130,8 @@ def _night(facts: DigestFacts) -> list[Span]:
     return spans + _rest(len(facts.scores) - _STRATEGIES)
 
 
-def _alerts(facts: DigestFacts) -> list[Span]:
+def alerts_part(facts: DigestFacts) -> list[Span]:
+    """Alerts of the last day by cause, and what stands."""
     spans = [Span("\n\n"), _title("Alerts of the last day")]
     causes = [f"{visible(cause, 40)} {count}" for cause, count in facts.raised.items()]
     rest = f" and {len(causes) - _CAUSES} more causes" if len(causes) > _CAUSES else ""
@@ -138,7 +146,8 @@ def _alerts(facts: DigestFacts) -> list[Span]:
     return spans
 
 
-def _machine(facts: DigestFacts) -> list[Span]:
+def machine_part(facts: DigestFacts) -> list[Span]:
+    """The disk."""
     spans = [Span("\n\n"), _title("Machine")]
     if facts.disk:
         share = facts.free / facts.disk

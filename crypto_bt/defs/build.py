@@ -4,6 +4,7 @@ import dagster as dg
 
 from crypto_bt.defs.alert_sensors import build_alert_sensors
 from crypto_bt.defs.backtest_assets import nightly_backtest, scorecard
+from crypto_bt.defs.chat_sensor import build_chat_sensor
 from crypto_bt.defs.checks import build_checks
 from crypto_bt.defs.data_quality import build_data_quality
 from crypto_bt.defs.dead_runs import mark_run
@@ -39,6 +40,7 @@ def build_definitions(desk: Desk) -> dg.Definitions:
         sensors=[
             build_catch_up_sensor(running=running),
             *build_alert_sensors(settings.alert_wiring, keys, running=running),
+            *([build_chat_sensor(running=running)] if settings.TELEGRAM_COMMANDS else []),
         ],
         resources={"desk": _marking_runs(desk)},
         executor=dg.in_process_executor,

@@ -81,7 +81,7 @@ class AlertWatch:
 
 
 @contextmanager
-def alert_watch(root: Path, symbols: tuple[str, ...], now: datetime) -> Iterator[AlertWatch]:
+def alert_watch(root: Path, symbols: tuple[str, ...], now: datetime, **settings: str) -> Iterator[AlertWatch]:
     """A watch on a home whose alerts go to a loopback Telegram."""
     holder: list[TurnableClock] = []
     server = LoopbackTelegram(TOKEN, lambda: holder[0].now.timestamp())
@@ -94,6 +94,7 @@ def alert_watch(root: Path, symbols: tuple[str, ...], now: datetime) -> Iterator
             TELEGRAM_BOT_TOKEN=TOKEN,
             TELEGRAM_CHAT_ID=CHAT,
             TELEGRAM_API_URL=server.url,
+            **settings,
         ) as home,
     ):
         holder.append(home.clock)
