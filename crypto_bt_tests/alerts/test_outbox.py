@@ -9,6 +9,7 @@ import pytest
 
 from crypto_bt.alerts import AlertOffice, Report, open_alerts
 from crypto_bt.core.alert_routing import Lane, Policy
+from crypto_bt.core.alert_text import PICTURED
 from crypto_bt.core.alert_wiring import Wiring
 from crypto_bt.core.alerts import AlertSeverity
 from crypto_bt.core.errors import CryptoBtError
@@ -171,7 +172,7 @@ def test_digest_comes_once_with_its_picture_in_quiet_hours_too(tmp_path: Path) -
         desk.runs(1)
         assert [(sent.text, sent.picture, sent.silent) for sent in desk.telegram.sent] == [
             ("All is well.", None, True),
-            ("All is well.", png, True),
+            (PICTURED, png, True),
         ]
 
 
