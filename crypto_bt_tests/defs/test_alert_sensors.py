@@ -10,11 +10,15 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
 
+from crypto_bt.core.alert_causes import CAUSES
 from crypto_bt.core.alerts import AlertSeverity
 from crypto_bt.core.errors import SourceUnavailable
+from crypto_bt.defs.checks import build_checks
 from crypto_bt.defs.execute import open_instance, run_job
+from crypto_bt.defs.night_process import ALLOWED_ENVIRONMENT
 from crypto_bt.defs.resources import Desk
-from crypto_bt_tests.alerts.samples import alert
+from crypto_bt.simulator.telegram_faults import TelegramFault, TelegramFaultKind
+from crypto_bt_tests.alerts.samples import TOKEN, alert, critical
 from crypto_bt_tests.defs.alert_watch import AlertWatch, alert_watch
 from crypto_bt_tests.report import nights
 
@@ -196,3 +200,51 @@ def test_digest_is_one_screen_with_a_picture_once_a_day(watch: AlertWatch, tmp_p
     ):
         assert expected in digest.text
     assert (picture.picture or b"").startswith(b"\x89PNG")
+
+
+def test_each_check_fails_once_one_alert_and_one_end_each(watch: AlertWatch) -> None:
+    keys = [key for check in build_checks(watch.home.desk.settings.TIMEFRAMES) for key in check.check_keys]
+
+    def evaluate(*, passed: bool) -> None:
+        with open_instance(watch.home.desk.home) as instance:
+            for key in keys:
+                evaluation = dg.AssetCheckEvaluation(
+                    asset_key=key.asset_key, check_name=key.name, passed=passed, metadata={}
+                )
+                instance.report_runless_asset_event(evaluation)
+
+    for passed in (True, False, False, True):
+        evaluate(passed=passed)
+        watch.told()
+    told = causes(watch)
+    assert len(keys) > 30
+    assert len(told) == 2 * len(keys)
+    assert len(set(told)) == len(told), "nothing is told twice"
+    known = {cause for cause, _, _ in told}
+    assert known <= set(CAUSES), "every check has a cause of its own"
+    assert "check_failed" not in known
+
+
+def test_token_is_in_no_file_of_the_home_but_its_settings(
+    watch: AlertWatch, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = watch.home.desk
+    watch.telegram.faults.faults = [TelegramFault(kind) for kind in TelegramFaultKind]
+    monkeypatch.setattr(Desk, "source", refuses)
+    assert not watch.home.update(days=1).success
+    assert run_job("alert_digest", desk).success
+    desk.alerts.send(critical())
+    for _ in range(30):
+        watch.clock.now += timedelta(minutes=2)
+        watch.tick()
+    assert len(watch.telegram.faults.fired) >= 8, "the faults have shown"
+    secret = TOKEN.partition(":")[2].encode()
+    holding = [
+        str(path.relative_to(desk.home.root))
+        for path in desk.home.root.rglob("*")
+        if path.is_file() and secret in path.read_bytes()
+    ]
+    assert holding == [".env"]
+    assert secret.decode() not in caplog.text
+    assert secret.decode() not in repr(desk)
+    assert [name for name in ALLOWED_ENVIRONMENT if "TELEGRAM" in name or "URL" in name] == []
