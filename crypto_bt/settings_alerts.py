@@ -61,7 +61,10 @@ class AlertSettings(BaseSettings):
         description="Address of the web UI, for the links in alerts.",
     )
     ALERT_BATCH_MINUTES: float = Field(
-        default=5, ge=0, le=60, description="Minutes over which warnings are gathered into one message."
+        default=5,
+        ge=0,
+        le=60,
+        description="Minutes after a message over which further warnings are gathered into the next one.",
     )
     ALERT_MESSAGES_AN_HOUR: int = Field(
         default=10, ge=1, le=60, description="Most messages in an hour; what is CRITICAL does not count."

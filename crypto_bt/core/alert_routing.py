@@ -27,7 +27,8 @@ class Policy:
     """How much a person is told, and where.
 
     ``chats``: the address of each severity; one that is missing is the channel's own. In the quiet hours
-    (UTC, from and to) only what is CRITICAL is sent. ``batched`` false: every word by itself, at once.
+    (UTC, from and to) only what is CRITICAL is sent. After a message of warnings the next ones are gathered
+    over ``window``. ``batched`` false: every word by itself, at once.
     """
 
     chats: Mapping[AlertSeverity, str] = field(default_factory=dict)
@@ -158,17 +159,17 @@ def _urgent(
 def _routine(
     words: Sequence[Waiting], told: Sequence[Told], policy: Policy, now: datetime
 ) -> tuple[Batch, ...]:
-    """Warnings, and what is over: a few messages in an hour, each after its window."""
-    if not words or policy.is_quiet(now) or now - min(word.since for word in words) < policy.window:
+    """Warnings, and what is over: the first at once, what follows in its window together; few in an hour."""
+    if policy.is_quiet(now):
         return ()
     sent = [other for other in told if other.lane is Lane.ROUTINE and now - other.at < timedelta(hours=1)]
-    left = policy.messages_an_hour - len(sent)
     found = []
     for chat, group in _by_chat(words, policy):
         pages = [[Item((word,))] for word in group if word.alone]
-        pages += _pages([word for word in group if not word.alone], policy)
+        if not any(other.chat == chat and now - other.at < policy.window for other in sent):
+            pages += _pages([word for word in group if not word.alone], policy)
         found += [Batch(Lane.ROUTINE, chat, tuple(page)) for page in pages]
-    return tuple(found[: max(left, 0)])
+    return tuple(found[: max(policy.messages_an_hour - len(sent), 0)])
 
 
 def _by_chat(words: Sequence[Waiting], policy: Policy) -> list[tuple[str, list[Waiting]]]:

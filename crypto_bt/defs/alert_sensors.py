@@ -27,8 +27,8 @@ ABOUT: Final = {
     "until one succeeds; a run that only a blocking check stopped is told by the check.",
     "freshness_changes": "Every 5 minutes: counts for the digest which assets their freshness policies call "
     "late. Nobody is disturbed for it: the checks on data age are.",
-    "alert_outbox": "Every 20 seconds: sends what waits in the outbox. CRITICAL at once; warnings gathered "
-    "over 5 minutes, at most 10 messages in an hour.",
+    "alert_outbox": "Every 20 seconds: sends what waits in the outbox. CRITICAL at once; warnings "
+    "too, and those that follow gathered over 5 minutes, at most 10 messages in an hour.",
 }
 #: What a sensor's tick does: a look at Dagster's storage with the cursor; what to say, and the new cursor.
 Look = Callable[[dg.DagsterInstance, Desk, str | None], tuple[str, str | None]]

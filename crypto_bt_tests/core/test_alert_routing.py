@@ -51,11 +51,15 @@ def test_critical_does_not_wait_for_the_hour_nor_in_quiet_hours() -> None:
     assert len(send([word(1, CRITICAL, age=0)], *full, policy=quiet)) == 1
 
 
-@pytest.mark.parametrize(("minutes", "messages"), [(4.9, 0), (5, 1)])
-def test_warning_waits_for_others_for_its_window(minutes: float, messages: int) -> None:
-    batches = send([word(1, age=minutes), word(2, age=0)])
+@pytest.mark.parametrize(("minutes", "messages"), [(0, 0), (4.9, 0), (5, 1)])
+def test_warning_first_goes_at_once_what_follows_is_gathered(minutes: float, messages: int) -> None:
+    assert len(send([word(1, age=0)])) == 1
+    before = Told(NOW - minutes * MINUTE, "", Lane.ROUTINE)
+    batches = send([word(1, age=0), word(2, age=60)], before)
     assert len(batches) == messages
     assert all(len(batch.words) == 2 for batch in batches)
+    assert len(send([word(1)], Told(NOW, "another chat", Lane.ROUTINE))) == 1
+    assert len(send([word(1, alone=True)], before)) == 1, "whether a word is refused is found out at once"
 
 
 def test_warning_eleventh_message_of_an_hour_waits() -> None:
