@@ -35,8 +35,9 @@ class AlertWatch:
         """What arrived."""
         return [sent.text for sent in self.telegram.sent]
 
-    def tick(self, *names: str) -> None:
-        """One tick of each of the sensors ``names``; of all of them without a name."""
+    def tick(self, *names: str) -> int:
+        """One tick of each of the sensors ``names``; of all of alerts without a name. Runs asked for."""
+        runs = 0
         sensors = {
             sensor.name: sensor
             for sensor in build_definitions(self.home.desk).sensors or []
@@ -50,6 +51,8 @@ class AlertWatch:
                 answer = sensors[name](context)
                 assert isinstance(answer, dg.SensorResult)
                 self.cursors[name] = answer.cursor
+                runs += len(answer.run_requests or [])
+        return runs
 
     def told(self) -> list[str]:
         """What arrives within the quarter of an hour after this; the messages are forgotten then."""
