@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from crypto_bt.alerts.channel import Channel, MessageRefused, NotDelivered
-from crypto_bt.alerts.outbox import Leased, Outbox
+from crypto_bt.alerts.leasing import Leased
+from crypto_bt.alerts.outbox import Outbox
 from crypto_bt.core.alert_routing import Lane
 from crypto_bt.core.alert_text import Message, compose, compose_digest
 

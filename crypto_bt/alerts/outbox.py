@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from crypto_bt.alerts.database import Database, OutboxDamaged
+from crypto_bt.alerts.leasing import Leased, apply_mutes, end_lease, free_expired, lease
 from crypto_bt.alerts.records import kept, stored, told_of, trouble_of, waiting_of
-from crypto_bt.core.alert_routing import Batch, Lane, Policy, decide
+from crypto_bt.core.alert_routing import Lane, Policy, decide
 from crypto_bt.core.alert_troubles import Kind, judge
 from crypto_bt.core.alerts import Alert, AlertSeverity
 
-LEASE: Final = timedelta(seconds=30)
 #: Waits after the first, second ... failure in a row of a channel.
 BACK_OFF: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 45, 60))
 _HOUR: Final = timedelta(hours=1)
@@ -30,16 +30,6 @@ class Report:
 
     alert: Alert
     event: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Leased:
-    """A message that is this process's to send for :data:`LEASE`; ``html`` and ``picture`` of a digest."""
-
-    number: int
-    batch: Batch
-    html: str = ""
-    picture: bytes | None = None
 
 
 class Outbox:
@@ -60,19 +50,9 @@ class Outbox:
             return 0
         try:
             return self._take_in(given, now)
-        except OutboxDamaged as error:
-            told = Alert(
-                cause="outbox_damaged",
-                severity=AlertSeverity.CRITICAL,
-                what=f"{error.what} Alerts that waited in it may be lost.",
-                where=self.database.path.name,
-                value="",
-                limit="",
-                since=now,
-                command="crypto-bt alerts list",
-                doing="The file was set aside and a new one begun.",
-            )
-            return self._take_in([Report(told), *given], now) - 1
+        except OutboxDamaged:
+            # The damaged file is set aside by now: this begins a new one.
+            return self._take_in(given, now)
 
     def add_digest(self, alert: Alert, html: str, picture: bytes | None, now: datetime, event: str) -> bool:
         """Queue a digest for the channels that take messages, once for each ``event``; whether it was new."""
@@ -93,12 +73,13 @@ class Outbox:
     ) -> list[Leased]:
         """The messages to send through ``channel`` now; they are nobody else's for 30 seconds."""
         policy = self.policies[channel]
+        self._tell_damage(now)
         with self.database.writing() as db:
             state = db.execute("SELECT not_before FROM channels WHERE name = ?", (channel,)).fetchone()
             if state is not None and state["not_before"] > stored(now):
                 return []
-            _free_expired(db, channel, now)
-            _apply_mutes(db, channel, now)
+            free_expired(db, channel, now)
+            apply_mutes(db, channel, now)
             waiting = db.execute(
                 "SELECT w.*, d.alone FROM deliveries d JOIN words w ON w.number = d.word "
                 "WHERE d.channel = ? AND d.state = 'queued' AND d.not_before <= ? ORDER BY w.number",
@@ -110,12 +91,12 @@ class Outbox:
             )
             batches = decide(list(map(waiting_of, waiting)), list(map(told_of, told)), policy, now)
             chosen = [batch for batch in batches if batch.lane in lanes]
-            return [_lease(db, channel, batch, now) for batch in chosen[:at_most]]
+            return [lease(db, channel, batch, now) for batch in chosen[:at_most]]
 
     def delivered(self, number: int, receipt: str, now: datetime) -> None:
         """The message ``number`` was taken by its channel."""
         with self.database.writing() as db:
-            if (channel := _end(db, number, "sent", receipt)) is None:
+            if (channel := end_lease(db, number, "sent", receipt)) is None:
                 return
             db.execute("UPDATE deliveries SET state = 'sent' WHERE message = ?", (number,))
             db.execute(
@@ -127,7 +108,7 @@ class Outbox:
     def failed(self, number: int, reason: str, now: datetime, wait: timedelta | None = None) -> None:
         """The message was not taken, perhaps later: the channel rests for ``wait``, or ever longer."""
         with self.database.writing() as db:
-            if (channel := _end(db, number, "failed", reason)) is None:
+            if (channel := end_lease(db, number, "failed", reason)) is None:
                 return
             db.execute(
                 "UPDATE deliveries SET state = 'queued', reason = ? WHERE message = ?", (reason, number)
@@ -144,7 +125,7 @@ class Outbox:
     def refused(self, number: int, reason: str) -> None:
         """The channel will never take this message: its only word is set aside, several are tried singly."""
         with self.database.writing() as db:
-            if _end(db, number, "failed", reason) is None:
+            if end_lease(db, number, "failed", reason) is None:
                 return
             [count] = db.execute("SELECT count(*) FROM deliveries WHERE message = ?", (number,)).fetchone()
             state, alone = ("poison", 0) if count == 1 else ("queued", 1)
@@ -152,6 +133,28 @@ class Outbox:
                 "UPDATE deliveries SET state = ?, alone = ?, reason = ? WHERE message = ?",
                 (state, alone, reason, number),
             )
+
+    def _tell_damage(self, now: datetime) -> None:
+        """Report, once, that a damaged file was set aside, whoever found it."""
+        try:
+            event = f"damaged:{self.database.aside.stat().st_mtime_ns}"
+        except FileNotFoundError:
+            return
+        with self.database.reading() as db:
+            if db.execute("SELECT 1 FROM events WHERE key = ?", (event,)).fetchone():
+                return
+        told = Alert(
+            cause="outbox_damaged",
+            severity=AlertSeverity.CRITICAL,
+            what="The alerts' own database was damaged. Alerts that waited in it may be lost.",
+            where=self.database.aside.name,
+            value="",
+            limit="",
+            since=now,
+            command="crypto-bt alerts list",
+            doing="The file was set aside and a new one begun; what stands is told by the next checks.",
+        )
+        self.report(told, now, event)
 
     def _take_in(self, reports: Sequence[Report], now: datetime) -> int:
         new = 0
@@ -228,57 +231,3 @@ def _earlier(db: sqlite3.Connection, trouble: str) -> dict[str, str]:
         (trouble,),
     )
     return {row["channel"]: row["state"] for row in rows}
-
-
-def _free_expired(db: sqlite3.Connection, channel: str, now: datetime) -> None:
-    """Whoever leased them is gone, or too slow: perhaps sent, perhaps not."""
-    expired = "SELECT number FROM messages WHERE channel = ? AND state = 'leased' AND leased_until <= ?"
-    db.execute(
-        f"UPDATE deliveries SET state = 'queued' WHERE message IN ({expired})",
-        (channel, stored(now)),
-    )
-    db.execute(f"UPDATE messages SET state = 'lost' WHERE number IN ({expired})", (channel, stored(now)))
-
-
-def _apply_mutes(db: sqlite3.Connection, channel: str, now: datetime) -> None:
-    """Hold what is muted now; bring back what no longer is and still stands."""
-    muted = "SELECT cause FROM mutes WHERE until > ?"
-    raised = "SELECT number FROM words WHERE kind = 'raised' AND cause"
-    db.execute(
-        f"UPDATE deliveries SET state = 'muted' WHERE channel = ? AND state = 'queued' "
-        f"AND word IN ({raised} IN ({muted}))",
-        (channel, stored(now)),
-    )
-    db.execute(
-        f"UPDATE deliveries SET state = 'queued' WHERE channel = ? AND state = 'muted' "
-        f"AND word IN ({raised} NOT IN ({muted}) "
-        "AND id IN (SELECT id FROM troubles WHERE resolved_at IS NULL) "
-        "AND number IN (SELECT max(number) FROM words WHERE kind = 'raised' GROUP BY id))",
-        (channel, stored(now)),
-    )
-
-
-def _lease(db: sqlite3.Connection, channel: str, batch: Batch, now: datetime) -> Leased:
-    added = db.execute(
-        "INSERT INTO messages (channel, chat, lane, state, at, leased_until) "
-        "VALUES (?, ?, ?, 'leased', ?, ?)",
-        (channel, batch.chat, batch.lane, stored(now), stored(now + LEASE)),
-    )
-    number = int(added.lastrowid or 0)
-    db.executemany(
-        "UPDATE deliveries SET state = 'leased', message = ? WHERE word = ? AND channel = ?",
-        [(number, word.number, channel) for word in batch.words],
-    )
-    first = db.execute(
-        "SELECT html, picture FROM words WHERE number = ?", (batch.words[0].number,)
-    ).fetchone()
-    return Leased(number, batch, first["html"], first["picture"])
-
-
-def _end(db: sqlite3.Connection, number: int, state: str, receipt: str) -> str | None:
-    """End the lease of a message; its channel, or None when it was no longer leased."""
-    row = db.execute(
-        "UPDATE messages SET state = ?, receipt = ? WHERE number = ? AND state = 'leased' RETURNING channel",
-        (state, receipt, number),
-    ).fetchone()
-    return str(row["channel"]) if row else None

@@ -44,7 +44,7 @@ class DigestFacts:
 
     ``late_feeds``: what is wrong with feeds that are no candles. ``night`` is the last one's day, ``stale``
     why no later one replaced it. ``raised``: alerts of the last day by cause. ``free`` and ``disk`` are the
-    disk's bytes, ``used`` the home's.
+    disk's bytes, ``used`` the home's; ``more``: what else is worth a line.
     """
 
     now: datetime

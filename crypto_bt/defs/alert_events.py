@@ -1,6 +1,6 @@
 """What the alert sensors read of Dagster's storage: outcomes of checks, ends of runs, freshness."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -20,6 +20,8 @@ from crypto_bt.defs.partitions import PARTITION, RANGE_END, RANGE_START
 PAGE: Final = 50
 #: A run's end may be seen so much later than it is dated.
 OVERLAP: Final = timedelta(minutes=10)
+#: So long a failed run may lack the note whether it is tried again.
+SETTLES: Final = timedelta(minutes=1)
 _REPAIR: Final = " Repair: "
 _ENDED: Final = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 
@@ -66,23 +68,28 @@ def _first_row(table: str) -> tuple[str, ...]:
     return tuple(cells[:5]) if len(cells) == 6 else ()
 
 
-def run_ends(
-    instance: dg.DagsterInstance, since: datetime, known: Iterable[str] = ()
-) -> tuple[list[RunEnd], datetime]:
-    """The runs that ended after ``since`` less :data:`OVERLAP`, and the time of the last of them."""
+def run_ends(instance: dg.DagsterInstance, since: datetime, now: datetime) -> tuple[list[RunEnd], datetime]:
+    """The runs that ended after ``since`` less :data:`OVERLAP`, and the time from which to look next.
+
+    Whether a failed run is tried again is noted just after its end: one that ended within
+    :data:`SETTLES` before ``now`` (the wall clock's) and lacks the note is left for the next look.
+    """
     records = instance.get_run_records(
         dg.RunsFilter(statuses=_ENDED, updated_after=since - OVERLAP),
         order_by="update_timestamp",
         ascending=True,
     )
-    seen = set(known)
-    ends, last = [], since
+    ends: list[RunEnd] = []
+    following = since
     for record in records:
-        at = record.update_timestamp.astimezone(UTC)
-        last = max(last, at)
-        if f"run:{record.dagster_run.run_id}" not in seen:
-            ends.append(_end(instance, record.dagster_run, at))
-    return ends, last
+        run, updated = record.dagster_run, record.update_timestamp.astimezone(UTC)
+        at = datetime.fromtimestamp(record.end_time, UTC) if record.end_time else updated
+        unnoted = run.status is dg.DagsterRunStatus.FAILURE and WILL_RETRY_TAG not in run.tags
+        if instance.run_retries_enabled and unnoted and now - at < SETTLES:
+            return ends, following
+        following = max(following, updated)
+        ends.append(_end(instance, run, at))
+    return ends, following
 
 
 def _end(instance: dg.DagsterInstance, run: dg.DagsterRun, at: datetime) -> RunEnd:

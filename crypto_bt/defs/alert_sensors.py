@@ -17,13 +17,13 @@ from crypto_bt.defs.resources import Desk
 from crypto_bt.defs.schedules import WHY_OFF
 
 #: Seconds between two looks of each sensor.
-LOOKS: Final = {"check_failures": 20, "run_failures": 30, "freshness_changes": 300, "alert_outbox": 20}
+LOOKS: Final = {"check_failures": 20, "run_failures": 60, "freshness_changes": 300, "alert_outbox": 20}
 #: How far back the first look of run_failures goes.
 FIRST_LOOK: Final = timedelta(hours=24)
 ABOUT: Final = {
     "check_failures": "Every 20 seconds: reports each asset check that has failed since, and each that "
     "passes again; also what happened while the daemon was down.",
-    "run_failures": "Every 30 seconds: reports runs that failed. Retries are quiet until the last one, or "
+    "run_failures": "Every minute: reports runs that failed. Retries are quiet until the last one, or "
     "until one succeeds; a run that only a blocking check stopped is told by the check.",
     "freshness_changes": "Every 5 minutes: counts for the digest which assets their freshness policies call "
     "late. Nobody is disturbed for it: the checks on data age are.",
@@ -88,15 +88,17 @@ def _marks(cursor: str | None) -> dict[str, str]:
 
 def report_runs(instance: dg.DagsterInstance, desk: Desk, cursor: str | None) -> tuple[str, str | None]:
     """Report how the runs ended that ended since the last look."""
-    since = _moment(cursor) or datetime.now(UTC) - FIRST_LOOK
+    # Dagster dates runs by the wall clock, whatever the desk's shows.
+    now = datetime.now(UTC)
+    since = _moment(cursor) or now - FIRST_LOOK
     office = desk.alerts
-    ends, last = run_ends(instance, since)
+    ends, following = run_ends(instance, since, now)
     known = office.history.known([end.event for end in ends])
     troubles = [trouble.alert for trouble in office.history.standing()]
     standing = {alert.where: alert.since for alert in troubles if alert.cause == run_alerts.CAUSE}
     told = run_alerts.decide(ends, known, standing)
     new = office.send_all(_reports(told))
-    return f"{new} new ends of runs to tell.", last.isoformat()
+    return f"{new} new ends of runs to tell.", following.isoformat()
 
 
 def _moment(cursor: str | None) -> datetime | None:

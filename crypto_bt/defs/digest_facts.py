@@ -25,6 +25,7 @@ def gather_digest(desk: Desk, now: datetime) -> DigestFacts:
     usage = shutil.disk_usage(desk.home.root)
     late = _late_feeds(desk, now)
     told: dict[str, Any] = _last_night(desk)
+    states = history.channels()
     return DigestFacts(
         now=now,
         home=str(desk.home.root),
@@ -37,6 +38,9 @@ def gather_digest(desk: Desk, now: datetime) -> DigestFacts:
         free=usage.free,
         disk=usage.total,
         used=_bytes_below(desk.home.root),
+        more=[
+            f"{state.name} failed {state.failures} times: {state.error}" for state in states if state.failures
+        ],
         **told,
     )
 

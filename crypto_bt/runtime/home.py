@@ -41,7 +41,7 @@ run_monitoring: {enabled: true, poll_interval_seconds: 30, start_timeout_seconds
 run_retries: {enabled: true, max_retries: 2, retry_on_asset_or_op_failure: false}
 retention:
   schedule: {purge_after_days: 90}
-  sensor: {purge_after_days: {skipped: 7, failure: 30, success: 30, started: 30}}
+  sensor: {purge_after_days: {skipped: 2, failure: 30, success: 30, started: 30}}
 """
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from crypto_bt.alerts import AlertOffice, Report, open_alerts
+from crypto_bt.alerts.database import OutboxDamaged
 from crypto_bt.core.alert_routing import Lane, Policy
 from crypto_bt.core.alert_text import PICTURED
 from crypto_bt.core.alert_wiring import Wiring
@@ -186,7 +187,17 @@ def test_database_that_is_damaged_is_begun_anew_and_said(tmp_path: Path) -> None
         desk.runs(2)
         assert "outbox_damaged" in desk.texts[0]
         assert "data_age" in desk.texts[0]
+        assert len(desk.texts) == 1
         assert (tmp_path / "outbox.db.damaged").read_bytes().startswith(b"no database")
+
+
+def test_database_whose_damage_a_reader_finds_is_said_with_the_next_delivery(tmp_path: Path) -> None:
+    with telegram_desk(tmp_path) as desk:
+        (tmp_path / "outbox.db").write_bytes(b"no database" * 1000)
+        with pytest.raises(OutboxDamaged, match=r"It is kept as .*outbox\.db\.damaged"):
+            desk.office.history.standing()
+        desk.runs(5)
+        assert ["outbox_damaged" in text for text in desk.texts] == [True]
 
 
 def test_database_that_cannot_be_opened_says_what_to_do(tmp_path: Path) -> None:

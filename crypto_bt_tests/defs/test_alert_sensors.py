@@ -9,10 +9,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
+from dagster._core.storage.tags import PARENT_RUN_ID_TAG, RETRY_NUMBER_TAG, ROOT_RUN_ID_TAG
 
 from crypto_bt.core.alert_causes import CAUSES
 from crypto_bt.core.alerts import AlertSeverity
 from crypto_bt.core.errors import SourceUnavailable
+from crypto_bt.defs.build import build_definitions
 from crypto_bt.defs.checks import build_checks
 from crypto_bt.defs.execute import open_instance, run_job
 from crypto_bt.defs.night_process import ALLOWED_ENVIRONMENT
@@ -110,6 +112,58 @@ def test_run_that_fails_is_told_and_its_recovery(watch: AlertWatch, monkeypatch:
     assert watch.home.update(days=1).success
     [text] = watch.told()
     assert "RESOLVED run_failed" in text
+
+
+def end_run(watch: AlertWatch, before: dg.DagsterRun | None, *, success: bool) -> dg.DagsterRun:
+    """A run of data_update (a retry of ``before``) whose process died, or which succeeded."""
+    job = build_definitions(watch.home.desk).resolve_job_def("data_update")
+    tags = {}
+    if before is not None:
+        attempt = int(before.tags.get(RETRY_NUMBER_TAG, "0")) + 1
+        root = before.root_run_id or before.run_id
+        tags = {
+            RETRY_NUMBER_TAG: f"{attempt}",
+            ROOT_RUN_ID_TAG: root,
+            PARENT_RUN_ID_TAG: before.run_id,
+        }
+    with open_instance(watch.home.desk.home) as instance:
+        run = instance.create_run_for_job(
+            job,
+            tags=tags,
+            root_run_id=tags.get(ROOT_RUN_ID_TAG),
+            parent_run_id=tags.get(PARENT_RUN_ID_TAG),
+        )
+        if success:
+            event = dg.DagsterEvent(event_type_value="PIPELINE_SUCCESS", job_name=run.job_name)
+            instance.report_dagster_event(event, run.run_id)
+        else:
+            instance.report_run_failed(run, "The process of this run ended without finishing it.")
+        found = instance.get_run_by_id(run.run_id)
+    assert found is not None
+    return found
+
+
+def test_run_whose_process_dies_is_told_first_and_last(watch: AlertWatch) -> None:
+    first = end_run(watch, None, success=False)
+    [text] = watch.told()
+    assert "It is tried again." in text
+    second = end_run(watch, first, success=False)
+    assert watch.told() == [], "retries are quiet"
+    third = end_run(watch, second, success=False)
+    [text] = watch.told()
+    assert "failed for good after 3 attempts" in text
+    assert "ended without finishing" in text
+    end_run(watch, third, success=True)
+    [text] = watch.told()
+    assert "RESOLVED run_failed" in text
+
+
+def test_run_that_a_retry_saves_is_told_and_its_recovery(watch: AlertWatch) -> None:
+    first = end_run(watch, None, success=False)
+    end_run(watch, first, success=True)
+    text = "\n".join(watch.told())
+    assert text.count("WARNING run_failed") == 1
+    assert text.count("RESOLVED run_failed") == 1
 
 
 def test_what_happened_while_the_daemon_was_down_is_told_afterwards(watch: AlertWatch) -> None:
