@@ -24,6 +24,7 @@ class AlertWatch:
     home: DeskHome
     telegram: LoopbackTelegram
     cursors: dict[str, str | None] = field(default_factory=dict)
+    _sensors: dict[str, dg.SensorDefinition] = field(default_factory=dict)
 
     @property
     def clock(self) -> TurnableClock:
@@ -38,17 +39,15 @@ class AlertWatch:
     def tick(self, *names: str) -> int:
         """One tick of each of the sensors ``names``; of all of alerts without a name. Runs asked for."""
         runs = 0
-        sensors = {
-            sensor.name: sensor
-            for sensor in build_definitions(self.home.desk).sensors or []
-            if isinstance(sensor, dg.SensorDefinition)
-        }
+        if not self._sensors:
+            found = build_definitions(self.home.desk).sensors or []
+            self._sensors = {item.name: item for item in found if isinstance(item, dg.SensorDefinition)}
         with open_instance(self.home.desk.home) as instance:
             for name in names or (*SOURCES, "alert_outbox"):
                 context = dg.build_sensor_context(
                     instance=instance, cursor=self.cursors.get(name), resources={"desk": self.home.desk}
                 )
-                answer = sensors[name](context)
+                answer = self._sensors[name](context)
                 assert isinstance(answer, dg.SensorResult)
                 self.cursors[name] = answer.cursor
                 runs += len(answer.run_requests or [])

@@ -1,28 +1,19 @@
-"""The sensors of alerts on real runs: each trouble once, each end once, nothing missed, silence in health."""
+"""Alerts of checks and freshness: each trouble once, each end once, nothing missed."""
 
-import json
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
-from dagster._core.storage.tags import PARENT_RUN_ID_TAG, RETRY_NUMBER_TAG, ROOT_RUN_ID_TAG
 
 from crypto_bt.core.alert_causes import CAUSES
 from crypto_bt.core.alerts import AlertSeverity
-from crypto_bt.core.errors import SourceUnavailable
-from crypto_bt.defs.build import build_definitions
 from crypto_bt.defs.checks import build_checks
-from crypto_bt.defs.execute import open_instance, run_job
-from crypto_bt.defs.night_process import ALLOWED_ENVIRONMENT
-from crypto_bt.defs.resources import Desk
-from crypto_bt.simulator.telegram_faults import TelegramFault, TelegramFaultKind
-from crypto_bt_tests.alerts.samples import TOKEN, alert, critical
+from crypto_bt.defs.execute import open_instance
 from crypto_bt_tests.defs.alert_watch import AlertWatch, alert_watch
-from crypto_bt_tests.report import nights
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 EVENING = datetime(2026, 3, 10, 23, 30, tzinfo=UTC)
@@ -84,88 +75,6 @@ def test_check_that_fails_is_told_once_at_once_and_its_end_once(watch: AlertWatc
     assert causes(watch).count(("data_age", "candles_1h", True)) == 1
 
 
-def test_blocked_night_is_told_by_its_check_alone(watch: AlertWatch) -> None:
-    watch.check()
-    watch.told()
-    watch.clock.now = EVENING + timedelta(days=1)
-    assert not watch.home.night("2026-03-11").success
-    watch.told()
-    told = {cause for cause, _, _ in causes(watch)}
-    assert "data_age" in told
-    assert "run_failed" not in told
-
-
-def refuses(desk: Desk, *, scheduled: bool) -> None:
-    """In place of an exchange."""
-    raise SourceUnavailable("The exchange is <down> & out.")
-
-
-def test_run_that_fails_is_told_and_its_recovery(watch: AlertWatch, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as broken:
-        broken.setattr(Desk, "source", refuses)
-        assert not watch.home.update(days=1).success
-    [text] = watch.told()
-    assert "WARNING run_failed" in text
-    assert "A run of data_update of 2026-03-10" in text
-    assert "The exchange is <down> & out." in text
-    assert watch.told() == []
-    assert watch.home.update(days=1).success
-    [text] = watch.told()
-    assert "RESOLVED run_failed" in text
-
-
-def end_run(watch: AlertWatch, before: dg.DagsterRun | None, *, success: bool) -> dg.DagsterRun:
-    """A run of data_update (a retry of ``before``) whose process died, or which succeeded."""
-    job = build_definitions(watch.home.desk).resolve_job_def("data_update")
-    tags = {}
-    if before is not None:
-        attempt = int(before.tags.get(RETRY_NUMBER_TAG, "0")) + 1
-        root = before.root_run_id or before.run_id
-        tags = {
-            RETRY_NUMBER_TAG: f"{attempt}",
-            ROOT_RUN_ID_TAG: root,
-            PARENT_RUN_ID_TAG: before.run_id,
-        }
-    with open_instance(watch.home.desk.home) as instance:
-        run = instance.create_run_for_job(
-            job,
-            tags=tags,
-            root_run_id=tags.get(ROOT_RUN_ID_TAG),
-            parent_run_id=tags.get(PARENT_RUN_ID_TAG),
-        )
-        if success:
-            event = dg.DagsterEvent(event_type_value="PIPELINE_SUCCESS", job_name=run.job_name)
-            instance.report_dagster_event(event, run.run_id)
-        else:
-            instance.report_run_failed(run, "The process of this run ended without finishing it.")
-        found = instance.get_run_by_id(run.run_id)
-    assert found is not None
-    return found
-
-
-def test_run_whose_process_dies_is_told_first_and_last(watch: AlertWatch) -> None:
-    first = end_run(watch, None, success=False)
-    [text] = watch.told()
-    assert "It is tried again." in text
-    second = end_run(watch, first, success=False)
-    assert watch.told() == [], "retries are quiet"
-    third = end_run(watch, second, success=False)
-    [text] = watch.told()
-    assert "failed for good after 3 attempts" in text
-    assert "ended without finishing" in text
-    end_run(watch, third, success=True)
-    [text] = watch.told()
-    assert "RESOLVED run_failed" in text
-
-
-def test_run_that_a_retry_saves_is_told_and_its_recovery(watch: AlertWatch) -> None:
-    first = end_run(watch, None, success=False)
-    end_run(watch, first, success=True)
-    text = "\n".join(watch.told())
-    assert text.count("WARNING run_failed") == 1
-    assert text.count("RESOLVED run_failed") == 1
-
-
 def test_what_happened_while_the_daemon_was_down_is_told_afterwards(watch: AlertWatch) -> None:
     watch.check()
     watch.told()
@@ -210,52 +119,6 @@ def test_freshness_is_for_the_digest_only(watch: AlertWatch) -> None:
     assert history.raised_by_cause(EVENING - HOUR) == {"freshness": 1}
 
 
-def publish_night(watch: AlertWatch, folder: Path, night: date, **returns: float) -> None:
-    """A night with these net returns by strategy."""
-    folder.mkdir()
-    made = nights.metrics({name: {"ALL": figure, "BTCUSDT": figure} for name, figure in returns.items()})
-    first = next(iter(returns))
-    frames = {
-        "equity": nights.equity(*returns),
-        "metrics": made,
-        "parameter_sets": nights.parameter_sets(first),
-        "signals": nights.signals(first, BTCUSDT=1.0),
-        "targets": nights.signals(first, BTCUSDT=1.0),
-        "trades": nights.trades(first, "BTCUSDT"),
-        "windows": nights.windows(first),
-    }
-    for name, frame in frames.items():
-        frame.write_parquet(folder / f"{name}.parquet")
-    entries = [nights.entry(name) for name in returns if name != "hold"]
-    stamp = nights.stamp(*entries, nights.benchmark("hold"), night=f"{night}")
-    (folder / "stamp.json").write_text(json.dumps(stamp))
-    watch.home.desk.results.publish(night, folder, now=watch.clock.now)
-
-
-def test_digest_is_one_screen_with_a_picture_once_a_day(watch: AlertWatch, tmp_path: Path) -> None:
-    publish_night(watch, tmp_path / "one", date(2026, 3, 9), ema=0.02, hold=0.01)
-    publish_night(watch, tmp_path / "two", date(2026, 3, 10), ema=0.05, hold=0.01)
-    watch.home.desk.alerts.send(alert("listing", "universe"))
-    watch.clock.now = datetime(2026, 3, 11, 4, tzinfo=UTC)
-    for _ in range(2):
-        outcome = run_job("alert_digest", watch.home.desk)
-        assert outcome.success, outcome.why
-    watch.tick("alert_outbox")
-    digest, picture = (sent for sent in watch.telegram.sent if sent.silent)
-    assert 10 < len(digest.text.splitlines()) < 40
-    for expected in (
-        "Not all is well, 2026-03-11 04:00 UTC",
-        "1h: 5.0 h old, ",
-        "Night of 2026-03-10",
-        "ema +5.0% (+3.0 pp)",
-        "listing 1",
-        "Stands since 03-10 23:30: listing, universe",
-        "GB free",
-    ):
-        assert expected in digest.text
-    assert (picture.picture or b"").startswith(b"\x89PNG")
-
-
 def test_each_check_fails_once_one_alert_and_one_end_each(watch: AlertWatch) -> None:
     keys = [key for check in build_checks(watch.home.desk.settings.TIMEFRAMES) for key in check.check_keys]
 
@@ -277,28 +140,3 @@ def test_each_check_fails_once_one_alert_and_one_end_each(watch: AlertWatch) -> 
     known = {cause for cause, _, _ in told}
     assert known <= set(CAUSES), "every check has a cause of its own"
     assert "check_failed" not in known
-
-
-def test_token_is_in_no_file_of_the_home_but_its_settings(
-    watch: AlertWatch, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    desk = watch.home.desk
-    watch.telegram.faults.faults = [TelegramFault(kind) for kind in TelegramFaultKind]
-    monkeypatch.setattr(Desk, "source", refuses)
-    assert not watch.home.update(days=1).success
-    assert run_job("alert_digest", desk).success
-    desk.alerts.send(critical())
-    for _ in range(30):
-        watch.clock.now += timedelta(minutes=2)
-        watch.tick()
-    assert len(watch.telegram.faults.fired) >= 8, "the faults have shown"
-    secret = TOKEN.partition(":")[2].encode()
-    holding = [
-        str(path.relative_to(desk.home.root))
-        for path in desk.home.root.rglob("*")
-        if path.is_file() and secret in path.read_bytes()
-    ]
-    assert holding == [".env"]
-    assert secret.decode() not in caplog.text
-    assert secret.decode() not in repr(desk)
-    assert [name for name in ALLOWED_ENVIRONMENT if "TELEGRAM" in name or "URL" in name] == []
