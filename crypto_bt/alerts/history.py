@@ -113,14 +113,15 @@ class History:
             return changed.rowcount
 
     def prune(self, now: datetime) -> None:
-        """Forget what was told long ago, and the oldest of too much; then give the room back."""
+        """Forget what is over or was told long ago, and the oldest of too much; then give the room back."""
         old = stored(now - timedelta(days=KEPT_DAYS))
         with self._database.writing() as db:
             waiting = f"SELECT word FROM deliveries WHERE state IN ({_UNDER_WAY})"
+            standing = "SELECT id FROM troubles WHERE resolved_at IS NULL"
             db.execute(
-                f"DELETE FROM words WHERE number NOT IN ({waiting}) AND (created_at < ? OR number <= "
-                "(SELECT max(number) FROM words) - ?)",
-                (old, KEPT_WORDS),
+                f"DELETE FROM words WHERE (number NOT IN ({waiting}) AND (created_at < ? OR number <= "
+                f"(SELECT max(number) FROM words) - ?)) OR (created_at < ? AND id NOT IN ({standing}))",
+                (old, KEPT_WORDS, old),
             )
             db.execute(f"UPDATE words SET picture = NULL WHERE number NOT IN ({waiting})")
             db.execute("DELETE FROM messages WHERE at < ? AND state != 'leased'", (old,))

@@ -22,13 +22,17 @@ class Leased:
 
 
 def free_expired(db: sqlite3.Connection, channel: str, now: datetime) -> None:
-    """Whoever leased them is gone, or too slow: perhaps sent, perhaps not."""
-    expired = "SELECT number FROM messages WHERE channel = ? AND state = 'leased' AND leased_until <= ?"
+    """Whoever leased them is gone, or too slow, or the clock was set back: perhaps sent, perhaps not."""
+    expired = (
+        "SELECT number FROM messages WHERE channel = ? AND state = 'leased' "
+        "AND leased_until NOT BETWEEN ? AND ?"
+    )
+    bounds = (channel, stored(now + timedelta(microseconds=1)), stored(now + LEASE))
     db.execute(
         f"UPDATE deliveries SET state = 'queued' WHERE message IN ({expired})",
-        (channel, stored(now)),
+        bounds,
     )
-    db.execute(f"UPDATE messages SET state = 'lost' WHERE number IN ({expired})", (channel, stored(now)))
+    db.execute(f"UPDATE messages SET state = 'lost' WHERE number IN ({expired})", bounds)
 
 
 def apply_mutes(db: sqlite3.Connection, channel: str, now: datetime) -> None:

@@ -21,6 +21,8 @@ from crypto_bt.core.alerts import Alert, AlertSeverity
 
 #: Waits after the first, second ... failure in a row of a channel.
 BACK_OFF: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 45, 60))
+#: No channel rests longer, whatever it asks for.
+LONGEST_REST: Final = timedelta(hours=1)
 _HOUR: Final = timedelta(hours=1)
 
 
@@ -76,7 +78,8 @@ class Outbox:
         self._tell_damage(now)
         with self.database.writing() as db:
             state = db.execute("SELECT not_before FROM channels WHERE name = ?", (channel,)).fetchone()
-            if state is not None and state["not_before"] > stored(now):
+            # A rest that is longer than any is dated by a clock that was since set back.
+            if state is not None and stored(now) < state["not_before"] <= stored(now + LONGEST_REST):
                 return []
             free_expired(db, channel, now)
             apply_mutes(db, channel, now)
@@ -115,7 +118,7 @@ class Outbox:
             )
             row = db.execute("SELECT failures FROM channels WHERE name = ?", (channel,)).fetchone()
             failures = row["failures"] if row else 0
-            rest = BACK_OFF[min(failures, len(BACK_OFF) - 1)] if wait is None else wait
+            rest = BACK_OFF[min(failures, len(BACK_OFF) - 1)] if wait is None else min(wait, LONGEST_REST)
             db.execute(
                 "INSERT INTO channels VALUES (?, ?, ?, ?, '') ON CONFLICT (name) DO UPDATE SET "
                 "not_before = excluded.not_before, failures = excluded.failures, error = excluded.error",

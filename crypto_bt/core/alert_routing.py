@@ -81,6 +81,10 @@ class Told:
     chat: str
     lane: Lane
 
+    def within(self, span: timedelta, now: datetime) -> bool:
+        """Whether it was sent in the last ``span``; what a clock that was set back dates later was not."""
+        return timedelta() <= now - self.at < span
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -143,7 +147,7 @@ def _urgent(
     found = []
     for chat, group in _by_chat(words, policy):
         if any(
-            other.lane is Lane.URGENT and other.chat == chat and now - other.at < policy.urgent_every
+            other.lane is Lane.URGENT and other.chat == chat and other.within(policy.urgent_every, now)
             for other in told
         ):
             continue
@@ -162,11 +166,11 @@ def _routine(
     """Warnings, and what is over: the first at once, what follows in its window together; few in an hour."""
     if policy.is_quiet(now):
         return ()
-    sent = [other for other in told if other.lane is Lane.ROUTINE and now - other.at < timedelta(hours=1)]
+    sent = [other for other in told if other.lane is Lane.ROUTINE and other.within(timedelta(hours=1), now)]
     found = []
     for chat, group in _by_chat(words, policy):
         pages = [[Item((word,))] for word in group if word.alone]
-        if not any(other.chat == chat and now - other.at < policy.window for other in sent):
+        if not any(other.chat == chat and other.within(policy.window, now) for other in sent):
             pages += _pages([word for word in group if not word.alone], policy)
         found += [Batch(Lane.ROUTINE, chat, tuple(page)) for page in pages]
     return tuple(found[: max(policy.messages_an_hour - len(sent), 0)])

@@ -14,6 +14,7 @@ from crypto_bt.core.alert_text import PICTURED
 from crypto_bt.core.alert_wiring import Wiring
 from crypto_bt.core.alerts import AlertSeverity
 from crypto_bt.core.errors import CryptoBtError
+from crypto_bt.simulator.telegram_faults import TelegramFault, TelegramFaultKind
 from crypto_bt_tests.alerts.samples import MINUTE, NOON, Clock, alert, critical, telegram_desk
 
 
@@ -153,6 +154,31 @@ def test_lease_two_deliverers_send_nothing_twice(tmp_path: Path) -> None:
         assert states(desk.office) == ["leased"], "whoever lost the lease has no say"
         desk.office.outbox.delivered(again.number, "1", NOON)
         assert states(desk.office) == ["sent"]
+
+
+def test_clock_set_back_by_an_hour_holds_nothing_up(tmp_path: Path) -> None:
+    with telegram_desk(tmp_path) as desk:
+        desk.office.send(critical())
+        desk.office.send(alert())
+        desk.runs(0.5)
+        desk.office.send(critical("left behind by a sender that died"))
+        assert desk.office.outbox.lease("telegram", desk.clock.now + MINUTE) != []
+        assert len(desk.texts) == 2
+        desk.clock.passes(hours=-1)
+        desk.office.send(alert("listing"))
+        desk.runs(2)
+        assert len(desk.texts) == 4
+        assert "left behind" in "".join(desk.texts)
+
+
+def test_clock_set_back_after_a_failure_does_not_prolong_the_rest(tmp_path: Path) -> None:
+    with telegram_desk(tmp_path, TelegramFault(TelegramFaultKind.DOWN)) as desk:
+        desk.office.send(critical())
+        desk.office.deliver()
+        assert desk.texts == []
+        desk.clock.passes(hours=-1)
+        desk.office.deliver()
+        assert len(desk.texts) == 1
 
 
 def test_info_is_counted_for_the_digest_only(tmp_path: Path) -> None:
