@@ -22,6 +22,7 @@ from crypto_bt.commands import (
     sql,
     status,
     strategy,
+    sweep,
     universe,
 )
 from crypto_bt.core.errors import CryptoBtError
@@ -60,6 +61,8 @@ app.command()(status.status)
 app.command("sql")(sql.sql)
 app.add_typer(data.app, name="data")
 app.add_typer(universe.app, name="universe")
+app.command("sweep")(sweep.sweep)
+app.command("walk-forward")(sweep.walk_forward)
 app.add_typer(strategy.app, name="strategy")
 
 

@@ -54,6 +54,13 @@ class Beside(Protocol):
         """``bars`` begin with the symbol number ``first_symbol`` of all."""
 
 
+class Alone:
+    """Nothing else is simulated."""
+
+    def add(self, bars: Bars, first_symbol: int, name: str, trial: Trial, signals: Signals) -> None:
+        """Do nothing."""
+
+
 def record_all(
     market: NightMarket, trials: Mapping[str, Trial], in_charge: Mapping[str, InCharge], beside: Beside
 ) -> dict[str, Recorded]:
