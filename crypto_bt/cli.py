@@ -18,6 +18,7 @@ from crypto_bt.commands import (
     demo,
     dev,
     homes,
+    portfolio,
     simulate,
     sql,
     status,
@@ -63,6 +64,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(universe.app, name="universe")
 app.command("sweep")(sweep.sweep)
 app.command("walk-forward")(sweep.walk_forward)
+app.command("portfolio")(portfolio.portfolio)
 app.add_typer(strategy.app, name="strategy")
 
 

@@ -21,6 +21,7 @@ from crypto_bt.core.errors import SettingsError, UsageError
 from crypto_bt.core.market import STANDARD_TIMEFRAMES, Timeframe, parse_symbol
 from crypto_bt.core.universe import UNIVERSE
 from crypto_bt.settings_backtest import BacktestSettings
+from crypto_bt.settings_risk import RiskSettings
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 #: The home that is meant when none is named.
@@ -29,7 +30,7 @@ LIVE_HOME: Final = PROJECT / "data" / "live"
 FOREIGN_KEYS: Final = frozenset({"DAGSTER_HOME"})
 
 
-class Settings(BacktestSettings):
+class Settings(BacktestSettings, RiskSettings):
     """The settings, as read from the environment and the home's ``.env``."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=True, env_ignore_empty=True)

@@ -69,7 +69,7 @@ def sweep(
     )
     output.say(
         "In sample: chosen on the very days that are shown. Probability of overfitting "
-        f"{percent(luck['pbo'])}, deflated Sharpe ratio {figure(luck['deflated_sharpe'])} after "
+        f"{luck['pbo']:.0%}, deflated Sharpe ratio {figure(luck['deflated_sharpe'])} after "
         f"{luck['trials']:,} trials."
     )
     written = write_frames(out, {"parameter_sets": table}) if out else []
@@ -144,8 +144,9 @@ def walk_forward(
     luck = overfitting(daily, chosen, trials=market.spec.trials or 1, seed=market.spec.seed)
     output.say(
         f"Out of sample, {len(chosen.returns)} days: net return {percent(found['net_return'])}, "
-        f"Sharpe ratio {figure(found['sharpe'])} (95 %: {figure(luck['sharpe_low'])} to {figure(luck['sharpe_high'])}), max "
-        f"drawdown {percent(found['max_drawdown'])}, {found['trades']} trades."
+        f"Sharpe ratio {figure(found['sharpe'])} (95 %: {figure(luck['sharpe_low'])} to "
+        f"{figure(luck['sharpe_high'])}), max drawdown {percent(found['max_drawdown'])}, "
+        f"{found['trades']} trades."
     )
     output.say(verdict.reason)
     frames = {"windows": windows, "equity": equity_rows(chosen), "trades": recorded.trades}

@@ -1,4 +1,4 @@
-"""One strategy's grid on a home's data, by the night's own code; nothing is published."""
+"""One strategy on a home's data, by the night's own code; nothing is published."""
 
 from datetime import datetime
 from pathlib import Path
@@ -25,20 +25,33 @@ def try_strategy(
     What is tried is entered into the trial ledger. Raises UsageError for an empty home, and BacktestError for
     a strategy that does not exist or fails.
     """
-    from crypto_bt.backtest.nightly.market import NightMarket
     from crypto_bt.backtest.nightly.parameter_sets import parameter_sets
     from crypto_bt.backtest.nightly.signals import signals_of_sets
     from crypto_bt.backtest.nightly.sweeping import Trial, sweep_all
+
+    sets = parameter_sets(name, {})
+    market = market_of(desk, name, symbols, start, end)
+    out.note(f"Evaluating {len({each.signal_set for each in sets})} sets of signals ...")
+    trial = Trial(sets, signals_of_sets(market, sets))
+    out.note(f"Simulating {len(sets)} parameter sets on {len(market.traded_symbols)} symbols ...")
+    return market, trial, sweep_all(market, {name: trial})
+
+
+def market_of(
+    desk: "Desk", name: str, symbols: str | None, start: datetime | None, end: datetime | None
+) -> "NightMarket":
+    """What the strategy ``name`` may know by ``end`` (now); its grid is entered into the trial ledger."""
+    from crypto_bt.backtest.nightly.market import NightMarket
     from crypto_bt.backtest.spec import NightSpec
     from crypto_bt.defs.night_settings import costs_of, gates_of, walk_forward_of
     from crypto_bt.defs.trial_ledger import record_trials
 
     settings, now = desk.settings, desk.clock()
+    empty = not_loaded(now).at_home(settings.home_option).text
     current = desk.store.current()
     if current is None:
-        raise UsageError("There is nothing to try it on.", not_loaded(now).at_home(settings.home_option).text)
+        raise UsageError("There is nothing to try it on.", empty)
     cutoff = min(end or now, now)
-    sets = parameter_sets(name, {})
     spec = NightSpec(
         store=str(desk.store.root),
         snapshot=current.id,
@@ -56,14 +69,8 @@ def try_strategy(
     )
     market = NightMarket(desk.store, spec)
     if market.span.is_empty():
-        raise UsageError(
-            f"There are no {spec.execution} candles of these symbols and days.",
-            not_loaded(now).at_home(settings.home_option).text,
-        )
-    out.note(f"Evaluating {len({each.signal_set for each in sets})} sets of signals ...")
-    trial = Trial(sets, signals_of_sets(market, sets))
-    out.note(f"Simulating {len(sets)} parameter sets on {len(market.traded_symbols)} symbols ...")
-    return market, trial, sweep_all(market, {name: trial})
+        raise UsageError(f"There are no {spec.execution} candles of these symbols and days.", empty)
+    return market
 
 
 def write_frames(folder: Path, frames: "dict[str, pl.DataFrame]") -> list[str]:

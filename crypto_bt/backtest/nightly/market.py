@@ -98,7 +98,7 @@ class NightMarket:
         """
         symbols = self.traded_symbols
         for first in range(0, len(symbols), GROUP):
-            yield self._group(symbols[first : first + GROUP], days)
+            yield self.bars_of(symbols[first : first + GROUP], days)
 
     @property
     def traded_symbols(self) -> tuple[str, ...]:
@@ -125,7 +125,8 @@ class NightMarket:
         ).row(0)
         return int(found[0]), int(found[1])
 
-    def _group(self, symbols: Sequence[str], days: tuple[int, int]) -> tuple[Bars, Placement]:
+    def bars_of(self, symbols: Sequence[str], days: tuple[int, int]) -> tuple[Bars, Placement]:
+        """The bars of these symbols that are traded on, and where the signals' bars lie among them."""
         candles = self._closed(self.spec.execution, symbols, _BAR_COLUMNS)
         marks = self._read("mark_price_1h", symbols, self.spec.cutoff, _MARK_COLUMNS)
         bars = arrange_bars(
