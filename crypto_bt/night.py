@@ -17,10 +17,14 @@ from typing import Any
 
 from crypto_bt.backtest.code_version import code_version
 from crypto_bt.backtest.nightly.compute import Night, Say, compute_night
+from crypto_bt.backtest.nightly.evaluating import Evaluate, evaluate_here
+from crypto_bt.backtest.nightly.market import group_datasets, symbol_groups
 from crypto_bt.backtest.results import SCHEMA_VERSION, iso
 from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.core.errors import BacktestError, CryptoBtError
-from crypto_bt.store import MarketStore, Snapshot, SnapshotStore
+from crypto_bt.night_strategies import StrategyProcesses
+from crypto_bt.store import Snapshot, SnapshotStore
+from crypto_bt.store.symbol_files import SymbolFiles
 
 _LIBRARIES = ("numba", "numpy", "polars")
 
@@ -35,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         spec = NightSpec.from_json(chosen.spec.read_text(encoding="utf-8"))
-        run_night(spec, SnapshotStore(Path(spec.store)), chosen.out, say)
+        scratch = chosen.out.parent / "scratch"
+        processes = StrategyProcesses(chosen.spec, scratch / "strategies")
+        run_night(spec, SnapshotStore(Path(spec.store)), chosen.out, say, processes, scratch / "rows")
     except CryptoBtError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -46,8 +52,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def run_night(spec: NightSpec, store: MarketStore, out: Path, say: Say) -> dict[str, Any]:
+def run_night(
+    spec: NightSpec,
+    store: SnapshotStore,
+    out: Path,
+    say: Say,
+    evaluate: Evaluate = evaluate_here,
+    scratch: Path | None = None,
+) -> dict[str, Any]:
     """Compute the night and write its files into ``out`` (made if missing); returns the stamp.
+
+    ``scratch`` is a folder for copies of what is read often (none: the store is read as often); the caller
+    removes it.
 
     Raises :class:`BacktestError` if ``out`` is not empty, the code is not the one the spec was written for,
     or no strategy finishes; and what the store raises.
@@ -67,7 +83,8 @@ def run_night(spec: NightSpec, store: MarketStore, out: Path, say: Say) -> dict[
             "of": len(spec.strategies),
         }
     )
-    night = compute_night(store, spec, say)
+    reader = SymbolFiles(store, scratch, symbol_groups(spec), group_datasets(spec)) if scratch else store
+    night = compute_night(reader, spec, say, evaluate)
     stamp = _stamp(spec, snapshot, night, code)
     for name, frame in night.tables.items():
         frame.write_parquet(out / f"{name}.parquet", compression="zstd", compression_level=3, statistics=True)

@@ -16,7 +16,7 @@ from crypto_bt.core.errors import BacktestError
 ALLOWED_ENVIRONMENT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SYSTEMROOT", "VIRTUAL_ENV")
 #: Memory that is not needed goes back to the machine soon, and linear algebra takes one thread.
 FRUGAL: Final = {
-    "_RJEM_MALLOC_CONF": "dirty_decay_ms:300,muzzy_decay_ms:0",
+    "_RJEM_MALLOC_CONF": "dirty_decay_ms:0,muzzy_decay_ms:0,narenas:1",
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": "262144",
     "OPENBLAS_NUM_THREADS": "1",
