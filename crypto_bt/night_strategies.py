@@ -7,12 +7,16 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from crypto_bt.backtest.nightly.evaluating import Evaluated
 from crypto_bt.backtest.nightly.market import NightMarket
+from crypto_bt.core.stopping import Limits, exceeded
 from crypto_bt.night_signals import TARGETS, TOLD
-from crypto_bt.runtime.limited import Ended, run_limited
+from crypto_bt.runtime.watched import Ended, Usage, run_watched
 
+#: More than any strategy needs, and few enough that a fork bomb is over before it is felt.
+PROCESSES: Final = 32
 #: Expressions make and drop many columns: to give each back at once would cost a tenth of the time.
 _OF_STRATEGIES = {
     "POLARS_MAX_THREADS": "1",
@@ -36,21 +40,26 @@ class StrategyProcesses:
     def _evaluated(self, market: NightMarket, name: str) -> Evaluated:
         folder = self.work / name
         folder.mkdir(parents=True)
-        ended = run_limited(
+        limits = Limits(market.spec.strategy_seconds, market.spec.memory_mb, PROCESSES)
+        ended = run_watched(
             [
                 *(sys.executable, "-m", "crypto_bt.night_signals", "--spec", str(self.spec_file)),
                 *("--strategy", name, "--out", str(folder)),
             ],
             env={**os.environ, **_OF_STRATEGIES},
             errors=folder / "errors.txt",
-            seconds=market.spec.strategy_seconds,
-            memory_mb=market.spec.memory_mb,
+            check=lambda used: _beyond(limits, used),
         )
         error = complaint(ended)
         if error is not None:
             return Evaluated(name, {}, None, error, ended.peak_mb)
         told = json.loads((folder / TOLD).read_text(encoding="utf-8"))
         return Evaluated(name, told, folder / TARGETS, peak_mb=ended.peak_mb)
+
+
+def _beyond(limits: Limits, used: Usage) -> str | None:
+    found = exceeded(limits, seconds=used.seconds, memory_mb=used.memory_mb, processes=used.processes)
+    return None if found is None else found[1]
 
 
 def complaint(ended: Ended) -> str | None:

@@ -1,0 +1,150 @@
+"""Runs a command while somebody watches it; what it started is gone when it returns, however it ended."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+MB: Final = 1024 * 1024
+_TAIL: Final = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a command and all it started use now: ``seconds`` since its start, resident ``memory_mb``,
+    ``cpu_seconds`` so far, number of ``processes``."""
+
+    seconds: float
+    memory_mb: float
+    cpu_seconds: float
+    processes: int
+
+
+#: Says why the command has to stop, or None; asked again and again while it runs.
+Check = Callable[[Usage], str | None]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended: its exit ``code``, why it was ``stopped`` (as the check said it; None: it ended by
+    itself), the last of what it ``complained`` of on standard error, and the highest memory seen, ``peak_mb``
+    (its processes together)."""
+
+    code: int
+    stopped: str | None
+    complained: str
+    peak_mb: float
+
+
+def run_watched(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    errors: Path,
+    check: Check,
+    on_line: Callable[[str], None] | None = None,
+    session: bool = False,
+    grace_seconds: float = 0.0,
+    poll_seconds: float = 0.1,
+) -> Ended:
+    """Run ``command``; standard error goes to the file ``errors``, each line of standard output to
+    ``on_line`` (dropped without one), which is called in this thread.
+
+    It gets a process group of its own, or a ``session``. When ``check`` names a reason it is asked for its
+    stacks (SIGUSR1) and to end (SIGTERM) where there are ``grace_seconds``; then all its processes die.
+    """
+    lines: list[str] = []
+    with errors.open("wb") as stream:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if on_line else subprocess.DEVNULL,
+            stderr=stream,
+            env=dict(env),
+            start_new_session=session,
+            process_group=None if session else 0,
+            umask=0o077,
+            text=True,
+        )
+    reader = threading.Thread(target=_collect, args=(process, lines), daemon=True)
+    reader.start()
+    peak, stopped = 0.0, None
+    try:
+        seen = usage(process.pid)
+        while process.poll() is None and stopped is None:
+            _pass_on(lines, on_line)
+            seen = usage(process.pid)
+            peak = max(peak, seen.memory_mb)
+            stopped = check(seen)
+            if stopped is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(poll_seconds)
+        if stopped is not None and grace_seconds > 0.0:
+            _ask_to_end(process, grace_seconds)
+    finally:
+        kill_all(process.pid)
+        code = process.wait()
+    reader.join(5.0)
+    _pass_on(lines, on_line)
+    return Ended(code, stopped, _tail(errors), peak)
+
+
+def usage(pid: int) -> Usage:
+    """What the process ``pid`` and all it started use; zeros when it is gone."""
+    try:
+        leader = psutil.Process(pid)
+        whole = [leader, *leader.children(recursive=True)]
+        age = max(0.0, time.time() - leader.create_time())
+    except psutil.Error:
+        return Usage(0.0, 0.0, 0.0, 0)
+    memory = cpu = 0.0
+    for each in whole:
+        with contextlib.suppress(psutil.Error):
+            memory += each.memory_info().rss
+            times = each.cpu_times()
+            cpu += times.user + times.system
+    return Usage(age, memory / MB, cpu, len(whole))
+
+
+def kill_all(leader: int) -> None:
+    """Kill the group that ``leader`` leads, and whatever its processes started outside of it."""
+    with contextlib.suppress(psutil.Error):
+        for child in psutil.Process(leader).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                child.kill()
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _ask_to_end(process: "subprocess.Popen[str]", grace_seconds: float) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process.pid, signal.SIGUSR1)
+        os.kill(process.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(grace_seconds)
+
+
+def _collect(process: "subprocess.Popen[str]", lines: list[str]) -> None:
+    for line in process.stdout or ():
+        lines.append(line)
+
+
+def _pass_on(lines: list[str], on_line: Callable[[str], None] | None) -> None:
+    while lines:
+        line = lines.pop(0)
+        if on_line is not None:
+            on_line(line)
+
+
+def _tail(errors: Path) -> str:
+    with errors.open("rb") as written:
+        written.seek(max(0, errors.stat().st_size - _TAIL))
+        return written.read().decode(errors="replace").strip()
