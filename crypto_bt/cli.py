@@ -17,6 +17,7 @@ from crypto_bt.commands import (
     data,
     demo,
     dev,
+    holding,
     homes,
     portfolio,
     simulate,
@@ -58,6 +59,8 @@ app.command()(dev.dev)
 app.command()(simulate.simulate)
 app.command()(backtest.backtest)
 app.command("compare-live")(compare_live.compare_live)
+app.command()(holding.pause)
+app.command()(holding.resume)
 app.command()(status.status)
 app.command("sql")(sql.sql)
 app.add_typer(data.app, name="data")

@@ -13,7 +13,7 @@ from crypto_bt.backtest.nightly.evaluating import Evaluated
 from crypto_bt.backtest.nightly.market import NightMarket
 from crypto_bt.core.stopping import Limits, exceeded
 from crypto_bt.night_signals import TARGETS, TOLD
-from crypto_bt.runtime.watched import Ended, Usage, run_watched
+from crypto_bt.runtime.watched import Ended, Order, Usage, run_watched
 
 #: More than any strategy needs, and few enough that a fork bomb is over before it is felt.
 PROCESSES: Final = 32
@@ -57,9 +57,9 @@ class StrategyProcesses:
         return Evaluated(name, told, folder / TARGETS, peak_mb=ended.peak_mb)
 
 
-def _beyond(limits: Limits, used: Usage) -> str | None:
+def _beyond(limits: Limits, used: Usage) -> Order | None:
     found = exceeded(limits, seconds=used.seconds, memory_mb=used.memory_mb, processes=used.processes)
-    return None if found is None else found[1]
+    return None if found is None else Order(found[1])
 
 
 def complaint(ended: Ended) -> str | None:

@@ -36,6 +36,7 @@ def backtest(
     Example: crypto-bt backtest --strategy ema_cross
     """
     from crypto_bt.defs.execute import run_job
+    from crypto_bt.defs.night_watch import trader_of, watch_of
     from crypto_bt.defs.resources import Desk
 
     out = Output(as_json=as_json)
@@ -51,6 +52,7 @@ def backtest(
     if strategy:
         result = _trial(desk, current.id, day, tuple(strategy), out)
     else:
+        watch_of(desk, trader_of(desk))
         out.note(f"Checking, backtesting and reporting the night of {day} ...")
         outcome = run_job("nightly_backtest", desk, partition=day.isoformat())
         if not outcome.success:
@@ -71,15 +73,11 @@ def _trial(
 
     from crypto_bt.defs.night_plan import plan_night
     from crypto_bt.defs.night_process import run_night_process
+    from crypto_bt.defs.night_watch import trader_of, watch_of
 
     spec = plan_night(desk, snapshot, night, desk.clock(), strategies)
     with tempfile.TemporaryDirectory(prefix="crypto_bt-trial-") as work:
-        files = run_night_process(
-            spec,
-            Path(work),
-            timeout_seconds=desk.settings.NIGHT_TIMEOUT_MINUTES * 60,
-            say=out.note,
-        )
+        files, _ = run_night_process(spec, Path(work), watch_of(desk, trader_of(desk)), out.note)
         metrics = pl.read_parquet(files / "metrics.parquet")
         stamp = json.loads((files / "stamp.json").read_text())
     summary = summary_of(desk, stamp, metrics)

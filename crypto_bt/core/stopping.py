@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from crypto_bt.core.holds import Hold
 
@@ -15,6 +16,7 @@ class StopCause(StrEnum):
     TIME = "time"
     MEMORY = "memory"
     PROCESSES = "processes"
+    HUNG = "hung"
 
     @property
     def by_hand(self) -> bool:
@@ -24,7 +26,7 @@ class StopCause(StrEnum):
     @property
     def is_crash(self) -> bool:
         """Whether it counts as a crash of the backtest (see :mod:`crypto_bt.core.crashes`)."""
-        return self in (StopCause.TIME, StopCause.MEMORY, StopCause.PROCESSES)
+        return self in (StopCause.TIME, StopCause.MEMORY, StopCause.PROCESSES, StopCause.HUNG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,26 @@ def unwanted(wanted: Wanted) -> Stop | None:
         return Stop(
             StopCause.PAUSED, f"The nightly backtest is {wanted.hold.text}.", "Resume it: crypto-bt resume."
         )
+    return None
+
+
+#: A process that beats every 30 s and was not heard of for so long is stopped or stuck.
+SILENT_SECONDS: Final = 120.0
+#: So long at full CPU without any progress is a loop.
+STUCK_SECONDS: Final = 600.0
+_FULL_CPU: Final = 0.9
+
+
+def hanging(*, silent_seconds: float, stuck_seconds: float, cpu_share: float) -> str | None:
+    """Whether the night's process hangs, in words: nothing heard of it (``silent_seconds`` since its last
+    sign of life), or no progress for ``stuck_seconds`` though it used ``cpu_share`` of a processor in them.
+
+    Full CPU alone is what every healthy backtest shows.
+    """
+    if silent_seconds > SILENT_SECONDS:
+        return f"was not heard of for {silent_seconds:.0f} s"
+    if stuck_seconds > STUCK_SECONDS and cpu_share > _FULL_CPU:
+        return f"made no progress for {stuck_seconds / 60:.0f} minutes at full CPU"
     return None
 
 

@@ -17,6 +17,7 @@ from typing import Final
 NICE: Final = 19
 #: Who is killed first when memory runs out (-1000 to 1000).
 OOM_SCORE: Final = 900
+_CGROUPS: Final = Path("/sys/fs/cgroup")
 _PR_SET_PDEATHSIG = 1
 _PARENT_POLL_SECONDS = 1.0
 
@@ -35,7 +36,26 @@ def lower_priority(affinity: Sequence[int] = ()) -> dict[str, str]:
     }
     if affinity:
         steps["affinity"] = lambda: _stay_on(affinity)
-    return {name: _tried(step) for name, step in steps.items()}
+    return {name: _tried(step) for name, step in steps.items()} | cgroup_of("self")
+
+
+def cgroup_of(process: str) -> dict[str, str]:
+    """``cgroup``, ``cgroup_weight`` and ``cgroup_idle`` of a process ("self" or its number), as far as the
+    system tells them."""
+    try:
+        told = Path(f"/proc/{process}/cgroup").read_text().splitlines()
+    except OSError:
+        return {}
+    path = next((line.removeprefix("0::") for line in told if line.startswith("0::")), None)
+    if path is None:
+        return {}
+    found = {"cgroup": path}
+    for name in ("weight", "idle"):
+        try:
+            found[f"cgroup_{name}"] = (_CGROUPS / path.lstrip("/") / f"cpu.{name}").read_text().strip()
+        except OSError:
+            continue
+    return found
 
 
 def die_with_parent(parent: int) -> None:

@@ -20,6 +20,14 @@ class LiveTrader:
     _born: float | None = None
     _asleep_since: float | None = field(default=None, repr=False)
 
+    @property
+    def pid(self) -> int | None:
+        """Its number, or None where the pid file tells none."""
+        try:
+            return int(self.pidfile.read_text(encoding="utf-8").split()[0])
+        except (OSError, ValueError, IndexError):
+            return None
+
     def trouble(self) -> str | None:
         """What is wrong with the trader in a sentence, or None. Who it is, is settled at the first look."""
         try:

@@ -28,13 +28,22 @@ class Usage:
     processes: int
 
 
-#: Says why the command has to stop, or None; asked again and again while it runs.
-Check = Callable[[Usage], str | None]
+@dataclass(frozen=True, slots=True)
+class Order:
+    """To stop, and ``why``; before it is killed, the command is asked for its stacks and to end, and has
+    ``grace_seconds`` for that."""
+
+    why: str
+    grace_seconds: float = 0.0
+
+
+#: Says that the command has to stop, or None; asked again and again while it runs.
+Check = Callable[[Usage], Order | None]
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended: its exit ``code``, why it was ``stopped`` (as the check said it; None: it ended by
+    """How a command ended: its exit ``code``, why it was ``stopped`` (as the order said; None: it ended by
     itself), the last of what it ``complained`` of on standard error, and the highest memory seen, ``peak_mb``
     (its processes together)."""
 
@@ -52,14 +61,13 @@ def run_watched(
     check: Check,
     on_line: Callable[[str], None] | None = None,
     session: bool = False,
-    grace_seconds: float = 0.0,
     poll_seconds: float = 0.1,
 ) -> Ended:
     """Run ``command``; standard error goes to the file ``errors``, each line of standard output to
     ``on_line`` (dropped without one), which is called in this thread.
 
-    It gets a process group of its own, or a ``session``. When ``check`` names a reason it is asked for its
-    stacks (SIGUSR1) and to end (SIGTERM) where there are ``grace_seconds``; then all its processes die.
+    It gets a process group of its own, or a ``session``. When ``check`` orders it to stop it is asked for its
+    stacks (SIGUSR1) and to end (SIGTERM) where it has a grace; then all its processes are killed.
     """
     lines: list[str] = []
     with errors.open("wb") as stream:
@@ -76,25 +84,24 @@ def run_watched(
         )
     reader = threading.Thread(target=_collect, args=(process, lines), daemon=True)
     reader.start()
-    peak, stopped = 0.0, None
+    peak, order = 0.0, None
     try:
-        seen = usage(process.pid)
-        while process.poll() is None and stopped is None:
+        while process.poll() is None and order is None:
             _pass_on(lines, on_line)
             seen = usage(process.pid)
             peak = max(peak, seen.memory_mb)
-            stopped = check(seen)
-            if stopped is None:
+            order = check(seen)
+            if order is None:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(poll_seconds)
-        if stopped is not None and grace_seconds > 0.0:
-            _ask_to_end(process, grace_seconds)
+        if order is not None and order.grace_seconds > 0.0:
+            _ask_to_end(process, order.grace_seconds)
     finally:
         kill_all(process.pid)
         code = process.wait()
     reader.join(5.0)
     _pass_on(lines, on_line)
-    return Ended(code, stopped, _tail(errors), peak)
+    return Ended(code, order.why if order else None, _tail(errors), peak)
 
 
 def usage(pid: int) -> Usage:
