@@ -13,7 +13,8 @@ from crypto_bt.backtest.nightly.evaluating import Evaluated
 from crypto_bt.backtest.nightly.market import NightMarket
 from crypto_bt.core.stopping import Limits, exceeded
 from crypto_bt.night_signals import TARGETS, TOLD
-from crypto_bt.runtime.watched import Ended, Order, Usage, run_watched
+from crypto_bt.runtime.family import Usage
+from crypto_bt.runtime.watched import Ended, Order, run_watched
 
 #: More than any strategy needs, and few enough that a fork bomb is over before it is felt.
 PROCESSES: Final = 32

@@ -13,7 +13,8 @@ from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.core.errors import BacktestError
 from crypto_bt.core.night_told import sentence
 from crypto_bt.core.stopping import Limits, Stop, StopCause, Wanted, exceeded, hanging, unwanted
-from crypto_bt.runtime.watched import Ended, Order, Usage, run_watched
+from crypto_bt.runtime.family import Usage
+from crypto_bt.runtime.watched import Ended, Order, run_watched
 
 #: What the child may see of the environment: enough to start Python, and no secret.
 ALLOWED_ENVIRONMENT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SYSTEMROOT", "VIRTUAL_ENV")

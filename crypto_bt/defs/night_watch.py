@@ -16,6 +16,7 @@ from crypto_bt.core.holds import NIGHT, Hold
 from crypto_bt.core.stopping import Limits, Stop, StopCause, Wanted, unwanted
 from crypto_bt.defs.night_process import PROCESSES, NightCrashed, NightStopped, Watch
 from crypto_bt.defs.resources import Desk
+from crypto_bt.runtime.family import kill_marked
 from crypto_bt.runtime.isolation import cgroup_of
 from crypto_bt.runtime.live_trader import LiveTrader
 from crypto_bt.settings import load_settings
@@ -23,6 +24,8 @@ from crypto_bt.store import write_atomically
 from crypto_bt.store.crash_ledger import read_crashes, record_crash
 from crypto_bt.store.holds import place_hold, read_holds
 
+#: In the environment of every process of a night: the home it belongs to.
+MARK = "CRYPTO_BT_NIGHT_OF"
 TRADER_GUARD = "the live trader's guard"
 
 
@@ -53,7 +56,10 @@ def trader_of(desk: Desk) -> LiveTrader | None:
 
 @contextmanager
 def one_at_a_time(desk: Desk) -> Iterator[None]:
-    """The home's only night while it lasts; raises BacktestError where another one is under way."""
+    """The home's only night while it lasts; raises BacktestError where another one is under way.
+
+    What an earlier night left behind, killed together with whoever watched it, is ended first.
+    """
     lock = filelock.FileLock(desk.home.root / "night.lock", mode=0o600)
     try:
         lock.acquire(timeout=0.0)
@@ -62,6 +68,7 @@ def one_at_a_time(desk: Desk) -> Iterator[None]:
             "Another nightly backtest of this home is under way.", "Wait for it, or stop it: crypto-bt pause."
         ) from None
     try:
+        kill_marked(MARK, str(desk.home.root))
         yield
     finally:
         lock.release()
@@ -76,7 +83,8 @@ def watch_of(desk: Desk, trader: LiveTrader | None, environment: Mapping[str, st
     stop = unwanted(wanted())
     if stop is not None:
         raise NightStopped(stop)
-    return Watch(limits, wanted, settings.BACKTEST_AFFINITY, environment or {})
+    marked = {**(environment or {}), MARK: str(home)}
+    return Watch(limits, wanted, settings.BACKTEST_AFFINITY, marked)
 
 
 def note_priority(desk: Desk, night: date, priority: Mapping[str, str], trader: LiveTrader | None) -> None:

@@ -5,27 +5,15 @@ import os
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Final
 
-import psutil
+from crypto_bt.runtime.family import Family, Usage
 
-MB: Final = 1024 * 1024
 _TAIL: Final = 4_000
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What a command and all it started use now: ``seconds`` since its start, resident ``memory_mb``,
-    ``cpu_seconds`` so far, number of ``processes``."""
-
-    seconds: float
-    memory_mb: float
-    cpu_seconds: float
-    processes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +57,7 @@ def run_watched(
     It gets a process group of its own, or a ``session``. When ``check`` orders it to stop it is asked for its
     stacks (SIGUSR1) and to end (SIGTERM) where it has a grace; then all its processes are killed.
     """
-    lines: list[str] = []
+    lines: SimpleQueue[str] = SimpleQueue()
     with errors.open("wb") as stream:
         process = subprocess.Popen(
             command,
@@ -84,11 +72,12 @@ def run_watched(
         )
     reader = threading.Thread(target=_collect, args=(process, lines), daemon=True)
     reader.start()
+    family = Family(process.pid, session=session)
     peak, order = 0.0, None
     try:
         while process.poll() is None and order is None:
             _pass_on(lines, on_line)
-            seen = usage(process.pid)
+            seen = family.usage()
             peak = max(peak, seen.memory_mb)
             order = check(seen)
             if order is None:
@@ -97,38 +86,11 @@ def run_watched(
         if order is not None and order.grace_seconds > 0.0:
             _ask_to_end(process, order.grace_seconds)
     finally:
-        kill_all(process.pid)
+        family.kill()
         code = process.wait()
     reader.join(5.0)
     _pass_on(lines, on_line)
     return Ended(code, order.why if order else None, _tail(errors), peak)
-
-
-def usage(pid: int) -> Usage:
-    """What the process ``pid`` and all it started use; zeros when it is gone."""
-    try:
-        leader = psutil.Process(pid)
-        whole = [leader, *leader.children(recursive=True)]
-        age = max(0.0, time.time() - leader.create_time())
-    except psutil.Error:
-        return Usage(0.0, 0.0, 0.0, 0)
-    memory = cpu = 0.0
-    for each in whole:
-        with contextlib.suppress(psutil.Error):
-            memory += each.memory_info().rss
-            times = each.cpu_times()
-            cpu += times.user + times.system
-    return Usage(age, memory / MB, cpu, len(whole))
-
-
-def kill_all(leader: int) -> None:
-    """Kill the group that ``leader`` leads, and whatever its processes started outside of it."""
-    with contextlib.suppress(psutil.Error):
-        for child in psutil.Process(leader).children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                child.kill()
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, signal.SIGKILL)
 
 
 def _ask_to_end(process: "subprocess.Popen[str]", grace_seconds: float) -> None:
@@ -139,14 +101,16 @@ def _ask_to_end(process: "subprocess.Popen[str]", grace_seconds: float) -> None:
         process.wait(grace_seconds)
 
 
-def _collect(process: "subprocess.Popen[str]", lines: list[str]) -> None:
-    for line in process.stdout or ():
-        lines.append(line)
+def _collect(process: "subprocess.Popen[str]", lines: "SimpleQueue[str]") -> None:
+    if process.stdout is not None:
+        with process.stdout as output:
+            for line in output:
+                lines.put(line)
 
 
-def _pass_on(lines: list[str], on_line: Callable[[str], None] | None) -> None:
-    while lines:
-        line = lines.pop(0)
+def _pass_on(lines: "SimpleQueue[str]", on_line: Callable[[str], None] | None) -> None:
+    while not lines.empty():
+        line = lines.get()
         if on_line is not None:
             on_line(line)
 
