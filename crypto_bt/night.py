@@ -22,6 +22,7 @@ from dagster_pipes import DAGSTER_PIPES_CONTEXT_ENV_VAR as PIPES
 from dagster_pipes import open_dagster_pipes
 
 from crypto_bt.core.night_told import sentence
+from crypto_bt.night_strategies import run_strategies
 from crypto_bt.runtime.isolation import bound_files, die_with_parent, lower_priority
 
 REFUSED: Final = 1
@@ -45,17 +46,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(spec_file: Path, out: Path, say: Callable[[Mapping[str, Any]], None]) -> int:
+    scratch = out.parent / "scratch"
+    try:
+        outcomes = run_strategies(spec_file, scratch / "strategies", say)
+    except (ValueError, KeyError, TypeError, FileNotFoundError):
+        outcomes = []  # the spec is wrong: said below, in its own words
     from crypto_bt.backtest.spec import NightSpec
     from crypto_bt.core.errors import CryptoBtError
     from crypto_bt.night_run import run_night
-    from crypto_bt.night_strategies import StrategyProcesses
     from crypto_bt.store import SnapshotStore
 
     try:
         spec = NightSpec.from_json(spec_file.read_text(encoding="utf-8"))
-        scratch = out.parent / "scratch"
-        processes = StrategyProcesses(spec_file, scratch / "strategies")
-        run_night(spec, SnapshotStore(Path(spec.store)), out, say, processes, scratch / "rows")
+        run_night(spec, SnapshotStore(Path(spec.store)), out, say, outcomes, scratch / "rows")
     except CryptoBtError as error:
         sys.stderr.write(f"{error}\n")
         return REFUSED

@@ -5,6 +5,7 @@ same spec, snapshot and code give the same bytes.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -12,11 +13,12 @@ from typing import Any
 
 from crypto_bt.backtest.code_version import code_version
 from crypto_bt.backtest.nightly.compute import Night, Say, compute_night
-from crypto_bt.backtest.nightly.evaluating import Evaluate, evaluate_here
+from crypto_bt.backtest.nightly.evaluating import Evaluate, Evaluated, evaluated_before
 from crypto_bt.backtest.nightly.market import group_datasets, symbol_groups
 from crypto_bt.backtest.results import SCHEMA_VERSION, iso
 from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.core.errors import BacktestError
+from crypto_bt.night_strategies import Outcome
 from crypto_bt.store import Snapshot, SnapshotStore
 from crypto_bt.store.symbol_files import SymbolFiles
 
@@ -28,11 +30,12 @@ def run_night(
     store: SnapshotStore,
     out: Path,
     say: Say,
-    evaluate: Evaluate = evaluate_here,
+    outcomes: Sequence[Outcome] = (),
     scratch: Path | None = None,
 ) -> dict[str, Any]:
     """Compute the night and write its files into ``out`` (made if missing); returns the stamp.
 
+    ``outcomes`` of the strategies, where they were evaluated already (none: they are evaluated here).
     ``scratch`` is a folder for copies of what is read often (none: the store is read as often); the caller
     removes it.
 
@@ -55,7 +58,7 @@ def run_night(
         }
     )
     reader = SymbolFiles(store, scratch, symbol_groups(spec), group_datasets(spec)) if scratch else store
-    night = compute_night(reader, spec, say, evaluate)
+    night = compute_night(reader, spec, say, _elsewhere(outcomes) if outcomes else None)
     stamp = _stamp(spec, snapshot, night, code)
     for name, frame in night.tables.items():
         frame.write_parquet(out / f"{name}.parquet", compression="zstd", compression_level=3, statistics=True)
@@ -63,6 +66,11 @@ def run_night(
     (out / "stamp.json").write_text(text + "\n", encoding="utf-8")
     say({"event": "finished", "trades": len(night.tables["trades"]), "symbols": len(night.symbols)})
     return stamp
+
+
+def _elsewhere(outcomes: Sequence[Outcome]) -> Evaluate:
+    found = (Evaluated(each.name, each.told, each.targets, each.error) for each in outcomes)
+    return evaluated_before({each.name: each for each in found})
 
 
 def _stamp(spec: NightSpec, snapshot: Snapshot, night: Night, code: str) -> dict[str, Any]:

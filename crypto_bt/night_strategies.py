@@ -3,14 +3,12 @@
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from crypto_bt.backtest.nightly.evaluating import Evaluated
-from crypto_bt.backtest.nightly.market import NightMarket
 from crypto_bt.core.stopping import Limits, exceeded
 from crypto_bt.night_signals import TARGETS, TOLD
 from crypto_bt.runtime.family import Usage
@@ -26,36 +24,55 @@ _OF_STRATEGIES = {
 
 
 @dataclass(frozen=True)
-class StrategyProcesses:
-    """``work`` is an empty folder that lives as long as the night's process; ``spec_file`` what it was
-    given."""
+class Outcome:
+    """What a strategy's process left: its ``targets`` (a file) and what is ``told`` of it; or the ``error``
+    for which there are none. ``peak_mb`` is the memory it took."""
 
-    spec_file: Path
-    work: Path
+    name: str
+    told: Mapping[str, Any]
+    targets: Path | None
+    error: str | None
+    peak_mb: float
 
-    def __call__(self, market: NightMarket, names: Sequence[str]) -> Iterator[Evaluated]:
-        """The strategies in the order of ``names``; as many at a time as the night has threads."""
-        with ThreadPoolExecutor(market.spec.threads) as pool:
-            yield from pool.map(lambda name: self._evaluated(market, name), names)
 
-    def _evaluated(self, market: NightMarket, name: str) -> Evaluated:
-        folder = self.work / name
-        folder.mkdir(parents=True)
-        limits = Limits(market.spec.strategy_seconds, market.spec.memory_mb, PROCESSES)
-        ended = run_watched(
-            [
-                *(sys.executable, "-m", "crypto_bt.night_signals", "--spec", str(self.spec_file)),
-                *("--strategy", name, "--out", str(folder)),
-            ],
-            env={**os.environ, **_OF_STRATEGIES},
-            errors=folder / "errors.txt",
-            check=lambda used: _beyond(limits, used),
-        )
-        error = complaint(ended)
-        if error is not None:
-            return Evaluated(name, {}, None, error, ended.peak_mb)
-        told = json.loads((folder / TOLD).read_text(encoding="utf-8"))
-        return Evaluated(name, told, folder / TARGETS, peak_mb=ended.peak_mb)
+def run_strategies(spec_file: Path, work: Path, say: Callable[[Mapping[str, Any]], None]) -> list[Outcome]:
+    """Evaluate the strategies of the spec, as many at a time as it has threads, in order of their names.
+
+    ``work`` (made if missing) has to live as long as the targets are read. This comes before anything heavy
+    is imported here, so that only the strategies' processes take memory. Raises ValueError, KeyError or
+    TypeError for a spec that is none.
+    """
+    spec = json.loads(spec_file.read_text(encoding="utf-8"))
+    names = sorted(spec["strategies"])
+    limits = Limits(float(spec["strategy_seconds"]), float(spec["memory_mb"]), PROCESSES)
+    outcomes = []
+    with ThreadPoolExecutor(int(spec["threads"])) as pool:
+        for found in pool.map(lambda name: _evaluated(spec_file, work / name, name, limits), names):
+            outcomes.append(found)
+            count = {"done": len(outcomes), "of": len(names)}
+            say(
+                {"event": "progress", "strategy": found.name, "error": found.error, **count}
+                | {"peak_mb": found.peak_mb}
+            )
+    return outcomes
+
+
+def _evaluated(spec_file: Path, folder: Path, name: str, limits: Limits) -> Outcome:
+    folder.mkdir(parents=True)
+    ended = run_watched(
+        [
+            *(sys.executable, "-m", "crypto_bt.night_signals", "--spec", str(spec_file)),
+            *("--strategy", name, "--out", str(folder)),
+        ],
+        env={**os.environ, **_OF_STRATEGIES},
+        errors=folder / "errors.txt",
+        check=lambda used: _beyond(limits, used),
+    )
+    error = complaint(ended)
+    if error is not None:
+        return Outcome(name, {}, None, error, ended.peak_mb)
+    told = json.loads((folder / TOLD).read_text(encoding="utf-8"))
+    return Outcome(name, told, folder / TARGETS, None, ended.peak_mb)
 
 
 def _beyond(limits: Limits, used: Usage) -> Order | None:

@@ -189,7 +189,7 @@ def test_main_in_a_process_of_its_own_gives_the_same_bytes(spec: NightSpec, tmp_
     done = in_a_process(tmp_path / "spec.json", tmp_path / "there")
     assert (done.returncode, done.stderr) == (0, "")
     events = [json.loads(line)["event"] for line in done.stdout.splitlines()]
-    assert (events[0], events[1], events[-1]) == ("isolated", "started", "finished")
+    assert (events[0], events[1], events[-1]) == ("isolated", "progress", "finished")
     assert hashes(tmp_path / "here") == hashes(tmp_path / "there")
 
 

@@ -1,8 +1,10 @@
 """Strategies in processes of their own: one that goes wrong costs the night only itself."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -11,7 +13,7 @@ import pytest
 from crypto_bt.backtest.nightly.evaluating import evaluate_here
 from crypto_bt.backtest.nightly.market import NightMarket
 from crypto_bt.backtest.spec import NightSpec
-from crypto_bt.night_strategies import StrategyProcesses
+from crypto_bt.night_strategies import run_strategies
 from crypto_bt.store import SnapshotStore
 from crypto_bt_tests.bad_strategies import WRONG, install_wrong
 from crypto_bt_tests.test_night import spec as night_spec
@@ -65,8 +67,10 @@ def test_strategy_that_goes_wrong_is_told_of_and_the_next_one_is_evaluated(
     )  # fmt: skip
     file = tmp_path / "spec.json"
     file.write_text(chosen.to_json())
-    market = NightMarket(SnapshotStore(Path(spec.store)), chosen)
-    wrong, *right = StrategyProcesses(file, tmp_path / "work")(market, names)
+    said: list[Mapping[str, Any]] = []
+    found = {each.name: each for each in run_strategies(file, tmp_path / "work", said.append)}
+    wrong, *right = (found[each] for each in names)
+    assert {message["strategy"]: message["error"] for message in said}[name] == wrong.error
     assert words in (wrong.error or "")
     assert wrong.targets is None
     assert [(each.name, each.error) for each in right] == [(each, None) for each in names[1:]]
@@ -79,14 +83,15 @@ def test_every_way_to_go_wrong_is_tested() -> None:
 
 
 def test_strategies_evaluated_elsewhere_are_what_they_are_here(spec: NightSpec, tmp_path: Path) -> None:
-    names = ["buy_and_hold", "donchian_breakout", "rsi_reversion"]
     spec = replace(spec, threads=2)
     file = tmp_path / "spec.json"
     file.write_text(spec.to_json())
     market = NightMarket(SnapshotStore(Path(spec.store)), spec)
-    elsewhere = list(StrategyProcesses(file, tmp_path / "work")(market, names))
-    for here, there in zip(evaluate_here(market, names), elsewhere, strict=True):
-        assert (here.name, here.told, here.error) == (there.name, there.told, there.error)
-        assert isinstance(there.targets, Path)
-        assert np.array_equal(here.targets, np.load(there.targets))
-        assert (there.peak_mb or 0.0) > 20.0
+    elsewhere = run_strategies(file, tmp_path / "work", lambda _: None)
+    here = list(evaluate_here(lambda _: None)(market, sorted(spec.strategies)))
+    assert [each.name for each in here] == [each.name for each in elsewhere]
+    for one, other in zip(here, elsewhere, strict=True):
+        assert (one.told, one.error) == (other.told, other.error)
+        assert isinstance(other.targets, Path)
+        assert np.array_equal(one.targets, np.load(other.targets))
+        assert other.peak_mb > 20.0

@@ -46,13 +46,17 @@ class Family:
         except psutil.Error:
             return Usage(0.0, 0.0, 0.0, 0)
         self._known.update(whole)
-        memory = cpu = 0.0
+        memory = cpu = shared = 0.0
         for each in whole:
             with contextlib.suppress(psutil.Error):
-                memory += each.memory_info().rss
+                own = each.memory_info()
+                # Libraries that all of them have loaded are in memory once.
+                common = getattr(own, "shared", 0)
+                memory += own.rss - common
+                shared = max(shared, common)
                 times = each.cpu_times()
                 cpu += times.user + times.system
-        return Usage(age, memory / MB, cpu, len(whole))
+        return Usage(age, (memory + shared) / MB, cpu, len(whole))
 
     def kill(self) -> None:
         """Kill them all; none runs any more afterwards."""

@@ -55,10 +55,10 @@ class Night:
         return next(entry for entry in self.strategies if entry["name"] == name)
 
 
-def compute_night(store: Reader, spec: NightSpec, say: Say, evaluate: Evaluate = evaluate_here) -> Night:
+def compute_night(store: Reader, spec: NightSpec, say: Say, evaluate: Evaluate | None = None) -> Night:
     """Run every strategy of the spec; one that fails is reported with its error and the others finish.
 
-    ``evaluate`` says where signals are evaluated.
+    ``evaluate`` says where signals come from (none: they are evaluated here).
     Raises :class:`BacktestError` when none finishes, or there is no candle to trade on.
     """
     market = NightMarket(store, spec)
@@ -70,7 +70,7 @@ def compute_night(store: Reader, spec: NightSpec, say: Say, evaluate: Evaluate =
     night.symbols.update(market.traded_symbols)
     for symbol in sorted(set(spec.symbols) - night.symbols):
         night.left_out[symbol] = f"{symbol} has no {spec.execution} candle closed by the cutoff"
-    trials = _signals(market, night, evaluate, say)
+    trials = _signals(market, night, evaluate or evaluate_here(say))
     if not trials:
         errors = "; ".join(f"{entry['name']}: {entry['error']}" for entry in night.strategies)
         raise BacktestError(f"No strategy finished ({errors or 'none was asked for'}).")
@@ -97,27 +97,17 @@ def _market_days(market: NightMarket) -> Days:
     return Days(first_day, market_marks(market.candles(Timeframe.D1), midnights))
 
 
-def _signals(market: NightMarket, night: Night, evaluate: Evaluate, say: Say) -> dict[str, Trial]:
+def _signals(market: NightMarket, night: Night, evaluate: Evaluate) -> dict[str, Trial]:
     spec = market.spec
     names = sorted(spec.strategies)
     trials: dict[str, Trial] = {}
-    for number, found in enumerate(evaluate(market, names), start=1):
+    for found in evaluate(market, names):
         given = {"name": found.name, "parameters": dict(spec.strategies[found.name]), "error": found.error}
-        night.strategies.append(given | found.told)
+        night.strategies.append({**given, **found.told})
         if found.targets is not None:
             bars = market.signal_bars(Timeframe(found.told["timeframe"]))
             sets = parameter_sets(found.name, spec.strategies[found.name])
             trials[found.name] = Trial(sets, StrategySignals(bars, found.targets))
-        say(
-            {
-                "event": "progress",
-                "strategy": found.name,
-                "done": number,
-                "of": len(names),
-                "error": found.error,
-                "peak_mb": found.peak_mb,
-            }
-        )
     return trials
 
 

@@ -1,6 +1,6 @@
 """A strategy's signals and what is told of them, evaluated here or wherever the night wants it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,29 +19,43 @@ from crypto_bt.strategies.content import content_digest
 @dataclass(frozen=True)
 class Evaluated:
     """``told`` of the strategy ``name``, and its ``targets`` (signal sets, rows; or the file that holds
-    them); or the ``error`` for which there are none. ``peak_mb`` is the memory of its process, if it had
-    one."""
+    them); or the ``error`` for which there are none."""
 
     name: str
-    told: dict[str, Any]
+    told: Mapping[str, Any]
     targets: NDArray[np.int8] | Path | None
     error: str | None = None
-    peak_mb: float | None = None
 
 
-#: Evaluates the strategies of these names, in their order.
+#: Gives the strategies of these names, in their order.
 Evaluate = Callable[[NightMarket, Sequence[str]], Iterator[Evaluated]]
 
 
-def evaluate_here(market: NightMarket, names: Sequence[str]) -> Iterator[Evaluated]:
+def evaluate_here(say: Callable[[Mapping[str, Any]], None]) -> Evaluate:
     """One after the other in this process; a strategy that is refused is told of, and the others go on."""
-    for name in names:
-        try:
-            told, targets = evaluate_strategy(market, name)
-        except BacktestError as error:
-            yield Evaluated(name, {}, None, str(error))
-        else:
-            yield Evaluated(name, told, targets)
+
+    def evaluate(market: NightMarket, names: Sequence[str]) -> Iterator[Evaluated]:
+        for number, name in enumerate(names, start=1):
+            try:
+                told, targets = evaluate_strategy(market, name)
+                found = Evaluated(name, told, targets)
+            except BacktestError as error:
+                found = Evaluated(name, {}, None, str(error))
+            count = {"done": number, "of": len(names)}
+            say({"event": "progress", "strategy": name, "error": found.error, **count})
+            yield found
+
+    return evaluate
+
+
+def evaluated_before(found: Mapping[str, Evaluated]) -> Evaluate:
+    """What was evaluated already, by name."""
+
+    def evaluate(market: NightMarket, names: Sequence[str]) -> Iterator[Evaluated]:
+        for name in names:
+            yield found[name]
+
+    return evaluate
 
 
 def evaluate_strategy(market: NightMarket, name: str) -> tuple[dict[str, Any], NDArray[np.int8]]:
