@@ -19,6 +19,7 @@ from crypto_bt.commands import (
     dev,
     homes,
     portfolio,
+    report,
     simulate,
     sql,
     status,
@@ -58,6 +59,7 @@ app.command()(dev.dev)
 app.command()(simulate.simulate)
 app.command()(backtest.backtest)
 app.command("compare-live")(compare_live.compare_live)
+app.command()(report.report)
 app.command()(status.status)
 app.command("sql")(sql.sql)
 app.add_typer(data.app, name="data")

@@ -33,8 +33,9 @@ from crypto_bt.store.locking import exclusive
 RUNS: Final = "runs"
 NIGHTS: Final = "nights"
 STAMP: Final = "stamp.json"
-#: Tables of a night. Nights published before the walk-forward have equity, metrics, signals and trades alone.
-FRAMES: Final = ("equity", "metrics", "parameter_sets", "signals", "targets", "trades", "windows")
+#: Tables of a night. Nights published before the walk-forward have equity, metrics, signals and trades alone;
+#: ``market`` came last.
+FRAMES: Final = ("equity", "market", "metrics", "parameter_sets", "signals", "targets", "trades", "windows")
 AGAIN: Final = "Run the night again: crypto-bt backtest"
 
 

@@ -18,6 +18,7 @@ from crypto_bt.backtest.nightly.market import NightMarket, Reader
 from crypto_bt.backtest.nightly.outcome import (
     Days,
     equity_rows,
+    market_rows,
     metrics_rows,
     sets_rows,
     verdict_entry,
@@ -35,7 +36,9 @@ from crypto_bt.core.errors import BacktestError
 from crypto_bt.core.market import Timeframe
 from crypto_bt.strategies.content import content_digest
 
+#: The tables of the strategies, and :data:`MARKET_TABLE`, which has none.
 TABLES: Final = ("equity", "metrics", "parameter_sets", "signals", "targets", "trades", "windows")
+MARKET_TABLE: Final = "market"
 Say = Callable[[Mapping[str, Any]], None]
 
 
@@ -95,7 +98,7 @@ def compute_night(store: Reader, spec: NightSpec, say: Say) -> Night:
 def _market_days(market: NightMarket) -> Days:
     first_day, last_day = market.days
     midnights = np.arange(first_day, last_day + 2) * DAY_MS
-    return Days(first_day, market_marks(market.candles(Timeframe.D1), midnights))
+    return Days(first_day, market_marks(market.candles(Timeframe.D1), midnights), market.spec.initial_capital)
 
 
 def _signals(market: NightMarket, night: Night, say: Say) -> dict[str, Trial]:
@@ -181,6 +184,7 @@ def _write_down(
             entry["overfitting"] = overfitting(swept[name].daily, own, trials=night.trials, seed=spec.seed)
             say({"event": "judged", "strategy": name, "verdict": verdict.reason})
     night.tables = {name: pl.concat(frames) for name, frames in tables.items()}
+    night.tables[MARKET_TABLE] = market_rows(days)
 
 
 @contextmanager
