@@ -93,7 +93,9 @@ def test_night_writes_its_files_and_a_stamp_that_says_from_what(spec: NightSpec,
     assert stamp["symbols_without_funding"] == ["CCCUSDT"]
     assert stamp["mark_price_source"]["candle_open"] > 0
     assert [entry["error"] for entry in stamp["strategies"]] == [None] * len(strategy_names())
-    events = [message["event"] for message in said]
+    stages = [(message["stage"], message["done"]) for message in said if message["event"] == "stage"]
+    assert stages == [("simulating", len(SYMBOLS)), ("recording", len(SYMBOLS))]
+    events = [message["event"] for message in said if message["event"] != "stage"]
     count = len(strategy_names())
     told = ["started", *["progress"] * count, "swept", "recorded", *["judged"] * (count - 1), "finished"]
     assert events == told

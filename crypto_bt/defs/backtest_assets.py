@@ -71,6 +71,7 @@ def nightly_backtest(
                 Path(work),
                 timeout_seconds=desk.settings.NIGHT_TIMEOUT_MINUTES * 60,
                 say=context.log.info,
+                stages=desk.stages,
             )
             result = desk.results.publish(night, out, now=now)
         publish_files(desk.results.root, result)

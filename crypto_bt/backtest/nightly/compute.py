@@ -30,7 +30,7 @@ from crypto_bt.backtest.nightly.recording import Recorded, record_all
 from crypto_bt.backtest.nightly.signals import signals_of_sets
 from crypto_bt.backtest.nightly.stitched_targets import recent_targets
 from crypto_bt.backtest.nightly.survivorship import PointInTime
-from crypto_bt.backtest.nightly.sweeping import Swept, Trial, sweep_all
+from crypto_bt.backtest.nightly.sweeping import Advance, Swept, Trial, sweep_all
 from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.core.errors import BacktestError
 from crypto_bt.core.market import Timeframe
@@ -80,19 +80,28 @@ def compute_night(store: Reader, spec: NightSpec, say: Say) -> Night:
         raise BacktestError(f"No strategy finished ({errors or 'none was asked for'}).")
     market_days = _market_days(market)
     market.forget_candles()
-    sweeps = sweep_all(market, trials)
+    sweeps = sweep_all(market, trials, _stage("simulating", say))
     night.marks, night.symbols_without_funding = sweeps.marks, sweeps.symbols_without_funding
     say({"event": "swept", "parameter_sets": sum(len(trial.sets) for trial in trials.values())})
     chosen = _choices(market, trials, sweeps.swept)
     in_charge = {name: own.in_charge for name, own in chosen.items()}
     known_then = PointInTime(market, in_charge)
-    recorded = record_all(market, trials, in_charge, known_then)
+    recorded = record_all(market, trials, in_charge, known_then, _stage("recording", say))
     say({"event": "recorded", "strategies": len(recorded)})
     for name, own in chosen.items():
         night.entry(name)["survivorship"] = known_then.compared(name, own.returns)
     night.order_rules_unknown = figures_unknown(market.universe, market.traded_symbols)
     _write_down(market, market_days, night, trials, sweeps.swept, chosen, recorded, say)
     return night
+
+
+def _stage(name: str, say: Say) -> Advance:
+    """Says how far a stage of the night is, in symbols."""
+
+    def told(done: int, of: int) -> None:
+        say({"event": "stage", "stage": name, "done": done, "of": of})
+
+    return told
 
 
 def _market_days(market: NightMarket) -> Days:

@@ -12,7 +12,7 @@ from crypto_bt.backtest.bars import Bars
 from crypto_bt.backtest.candle_rows import DAY_MS
 from crypto_bt.backtest.engine import Signals, record
 from crypto_bt.backtest.nightly.market import NightMarket
-from crypto_bt.backtest.nightly.sweeping import Trial
+from crypto_bt.backtest.nightly.sweeping import Advance, Trial
 from crypto_bt.backtest.tables import TRADES_SCHEMA, trades_table
 
 
@@ -62,9 +62,13 @@ class Alone:
 
 
 def record_all(
-    market: NightMarket, trials: Mapping[str, Trial], in_charge: Mapping[str, InCharge], beside: Beside
+    market: NightMarket,
+    trials: Mapping[str, Trial],
+    in_charge: Mapping[str, InCharge],
+    beside: Beside,
+    advance: Advance | None = None,
 ) -> dict[str, Recorded]:
-    """Record the sets in charge of each strategy on every symbol."""
+    """Record the sets in charge of each strategy on every symbol; ``advance`` is told of the symbols."""
     symbols = market.traded_symbols
     spec, days = market.spec, market.days
     capital = spec.initial_capital / len(symbols)
@@ -92,6 +96,8 @@ def record_all(
             if by_symbol:
                 trades[name].append(pl.concat(by_symbol).sort("symbol", "entry_time"))
         column += width
+        if advance:
+            advance(column, len(symbols))
     empty = pl.DataFrame(schema=RECORDED_TRADES)
     return {name: Recorded(symbols, pl.concat([empty, *trades[name]]), returns[name]) for name in in_charge}
 

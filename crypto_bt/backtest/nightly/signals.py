@@ -1,6 +1,6 @@
 """The signals of every parameter set, on the strategy's own bars and placed on those that are traded."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,8 +53,13 @@ class StrategySignals:
         )
 
 
-def signals_of_sets(market: NightMarket, sets: Sequence[ParameterSet]) -> StrategySignals:
-    """Evaluate each distinct signal of ``sets``; raises :class:`BacktestError` as :func:`evaluate` does."""
+def signals_of_sets(
+    market: NightMarket, sets: Sequence[ParameterSet], advance: Callable[[int, int], None] | None = None
+) -> StrategySignals:
+    """Evaluate each distinct signal of ``sets``; raises :class:`BacktestError` as :func:`evaluate` does.
+
+    ``advance`` is told how many signals are done, and of how many.
+    """
     strategies = {each.signal_set: each.strategy for each in sets}
     first = strategies[0]
     extras = {dataset: market.needed(dataset) for dataset in sorted(datasets_needed(first.needs))}
@@ -63,4 +68,6 @@ def signals_of_sets(market: NightMarket, sets: Sequence[ParameterSet]) -> Strate
     for number, strategy in sorted(strategies.items()):
         found = evaluate(strategy, frame)
         targets[number] = found.select(hundredths(pl.col("target")))["target"].to_numpy()
+        if advance:
+            advance(number + 1, len(strategies))
     return StrategySignals(market.signal_bars(first.timeframe), targets)
