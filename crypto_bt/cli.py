@@ -13,6 +13,7 @@ import typer
 from crypto_bt import __version__
 from crypto_bt.commands import (
     backtest,
+    compare,
     compare_live,
     data,
     demo,
@@ -58,6 +59,7 @@ app.command()(demo.demo)
 app.command()(dev.dev)
 app.command()(simulate.simulate)
 app.command()(backtest.backtest)
+app.command()(compare.compare)
 app.command("compare-live")(compare_live.compare_live)
 app.command()(report.report)
 app.command()(status.status)

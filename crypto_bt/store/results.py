@@ -160,6 +160,21 @@ class ResultsStore:
         return self.root / NIGHTS / f"{night.isoformat()}.json"
 
 
+def result_of_files(folder: Path, published_at: datetime) -> NightResult:
+    """The run whose files lie in ``folder``, hashed anew; its ``path`` is named for what they hold."""
+    contents = {path.name: read_bytes(path) for path in sorted(folder.iterdir())}
+    files = tuple(ResultFile(name, sha256_hex(data), len(data)) for name, data in contents.items())
+    stamp = _stamp(contents.get(STAMP, b""), folder / STAMP)
+    return NightResult(
+        night=date.fromisoformat(str(stamp.get("night"))),
+        digest=_digest(tuple(item for item in files if item.name.endswith(".parquet"))),
+        path=folder.parent / _digest(files),
+        files=files,
+        stamp=stamp,
+        published_at=published_at,
+    )
+
+
 def _contents(folder: Path) -> dict[str, bytes]:
     contents = {path.name: read_bytes(path) for path in sorted(folder.iterdir())}
     missing = [name for name in (*(f"{frame}.parquet" for frame in FRAMES), STAMP) if name not in contents]

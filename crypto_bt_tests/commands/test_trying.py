@@ -16,7 +16,6 @@ from crypto_bt.core.universe import UNIVERSE
 from crypto_bt.runtime.home import Home
 from crypto_bt.settings import render_example
 from crypto_bt.store import SnapshotStore
-from crypto_bt.store.results import FRAMES
 
 DAYS = 200
 NOW = START + timedelta(days=DAYS)
@@ -141,13 +140,3 @@ def test_what_cannot_be_tried_is_refused_in_a_sentence(
 def test_an_empty_home_says_how_to_load_it(tmp_path: Path) -> None:
     Home(tmp_path / "empty").prepare(render_example(), {"FIXED_NOW": NOW.isoformat()})
     assert "crypto-bt data backfill" in refused(tmp_path / "empty", "sweep", "ema_cross")
-
-
-def test_trial_night_is_written_as_parquet_and_csv_with_the_same_figures(home: Path, tmp_path: Path) -> None:
-    found = told(home, "backtest", "--strategy", "donchian_breakout", "--out", str(tmp_path / "out"))
-    names = {Path(file).name for file in found["files"]}
-    assert names == {f"{name}.{kind}" for name in FRAMES for kind in ("parquet", "csv")}
-    metrics = pl.read_parquet(tmp_path / "out" / "metrics.parquet")
-    written = pl.read_csv(tmp_path / "out" / "metrics.csv")
-    assert written["net_return"].to_list() == metrics["net_return"].to_list()
-    assert written.columns == metrics.columns
