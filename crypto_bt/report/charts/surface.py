@@ -9,7 +9,7 @@ import polars as pl
 from crypto_bt.report.charts.panel import LINE, heading, nothing
 from crypto_bt.report.drawing.canvas import FONT, Canvas, width_of, wrapped
 from crypto_bt.report.drawing.scales import finite
-from crypto_bt.report.figures import MINUS, known, ratio
+from crypto_bt.report.figures import DASH, MINUS, known, ratio
 
 TITLE: Final = "Sharpe ratio in sample of each parameter set"
 MOST_ROWS: Final = 30
@@ -89,6 +89,7 @@ def surface_chart(surface: Surface, width: int) -> str:
         title = f"{surface.signals[row]}; {surface.exits[column]}: {ratio(value)}"
         if value is None:
             canvas.box(corner, (cell - 2, _ROW - 2), "soft", strength=0.08, title=title)
+            canvas.text((corner[0] + cell / 2 - 1, corner[1] + 16), DASH, "soft", anchor="middle", size=size)
             continue
         strength = 0.05 + 0.65 * min(1.0, abs(value) / full)
         kind = "gain" if value > 0 else "loss" if value < 0 else "soft"

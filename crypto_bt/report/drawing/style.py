@@ -23,7 +23,7 @@ _DARK: Final = {
     "market": "#e9b949", "gain": "#4cc3a3", "loss": "#ee8a72",
     "s0": "#4aa8e8", "s1": "#f08a4b", "s2": "#3fc79a", "s3": "#dd93c4", "s4": "#8fd0f5", "s5": "#f0bd4f",
 }  # fmt: skip
-_EITHER: Final = _LIGHT | {"ink": "#737b87", "soft": "#737b87", "grid": "#8a93a35a", "zero": "#8a93a3"}
+_EITHER: Final = _LIGHT | {"ink": "#7f8895", "soft": "#7f8895", "grid": "#8a93a35a", "zero": "#8a93a3"}
 _PALETTES: Final = {"light": _LIGHT, "dark": _DARK, "either": _EITHER}
 _PAPER: Final = {"light": "#ffffff", "dark": "#12161d"}
 _SHAPES: Final = (
