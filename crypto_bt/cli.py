@@ -18,6 +18,7 @@ from crypto_bt.commands import (
     data,
     demo,
     dev,
+    holding,
     homes,
     portfolio,
     report,
@@ -62,6 +63,8 @@ app.command()(backtest.backtest)
 app.command()(compare.compare)
 app.command("compare-live")(compare_live.compare_live)
 app.command()(report.report)
+app.command()(holding.pause)
+app.command()(holding.resume)
 app.command()(status.status)
 app.command("sql")(sql.sql)
 app.add_typer(data.app, name="data")

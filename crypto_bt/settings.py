@@ -21,6 +21,7 @@ from crypto_bt.core.errors import SettingsError, UsageError
 from crypto_bt.core.market import STANDARD_TIMEFRAMES, Timeframe, parse_symbol
 from crypto_bt.core.universe import UNIVERSE
 from crypto_bt.settings_backtest import BacktestSettings
+from crypto_bt.settings_night import NightSettings
 from crypto_bt.settings_risk import RiskSettings
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
@@ -30,7 +31,7 @@ LIVE_HOME: Final = PROJECT / "data" / "live"
 FOREIGN_KEYS: Final = frozenset({"DAGSTER_HOME"})
 
 
-class Settings(BacktestSettings, RiskSettings):
+class Settings(NightSettings, BacktestSettings, RiskSettings):
     """The settings, as read from the environment and the home's ``.env``."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=True, env_ignore_empty=True)
@@ -87,9 +88,6 @@ class Settings(BacktestSettings, RiskSettings):
     STRATEGIES: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Strategies of the nightly backtest, separated by commas; empty: all."
     )
-    NIGHT_TIMEOUT_MINUTES: int = Field(
-        default=120, ge=1, le=1440, description="Minutes after which a nightly backtest is stopped."
-    )
     BINANCE_API_KEY: SecretStr | None = Field(
         default=None, description="Must stay empty: no exchange key is needed, and none is accepted."
     )
@@ -106,7 +104,7 @@ class Settings(BacktestSettings, RiskSettings):
         """The home's ``.env`` before the environment, as Dagster does it."""
         return init_settings, dotenv_settings, env_settings
 
-    @field_validator("SYMBOLS", "STRATEGIES", "TIMEFRAMES", mode="before")
+    @field_validator("SYMBOLS", "STRATEGIES", "TIMEFRAMES", "BACKTEST_AFFINITY", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

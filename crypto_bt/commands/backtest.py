@@ -42,6 +42,7 @@ def backtest(
     Example: crypto-bt backtest --strategy ema_cross --out ./ema
     """
     from crypto_bt.defs.execute import run_job
+    from crypto_bt.defs.night_watch import trader_of, watch_of
     from crypto_bt.defs.resources import Desk
 
     out = Output(as_json=as_json)
@@ -57,6 +58,7 @@ def backtest(
     if strategy:
         result = _trial(desk, current.id, day, tuple(strategy), out, into)
     else:
+        watch_of(desk, trader_of(desk))
         out.note(f"Checking, backtesting and reporting the night of {day} ...")
         with out.stages() as stages:
             outcome = run_job("nightly_backtest", replace(desk, stages=stages), partition=day.isoformat())
@@ -86,16 +88,12 @@ def _trial(
 
     from crypto_bt.defs.night_plan import plan_night
     from crypto_bt.defs.night_process import run_night_process
+    from crypto_bt.defs.night_watch import trader_of, watch_of
 
     spec = plan_night(desk, snapshot, night, desk.clock(), strategies)
     with tempfile.TemporaryDirectory(prefix="crypto_bt-trial-") as work, out.stages() as stages:
-        files = run_night_process(
-            spec,
-            Path(work),
-            timeout_seconds=desk.settings.NIGHT_TIMEOUT_MINUTES * 60,
-            say=out.note,
-            stages=stages,
-        )
+        watch = watch_of(desk, trader_of(desk))
+        files, _ = run_night_process(spec, Path(work), watch, out.note, stages)
         metrics = pl.read_parquet(files / "metrics.parquet")
         stamp = json.loads((files / "stamp.json").read_text())
         frames = {path.stem: pl.read_parquet(path) for path in sorted(files.glob("*.parquet"))}

@@ -1,9 +1,9 @@
 """The night's assets: the backtest of every strategy, and the scorecard made of it."""
 
 import tempfile
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import dagster as dg
 from pydantic import Field
@@ -11,7 +11,8 @@ from pydantic import Field
 from crypto_bt.core.errors import CryptoBtError
 from crypto_bt.core.verdict import not_loaded
 from crypto_bt.defs.night_plan import plan_night
-from crypto_bt.defs.night_process import run_night_process
+from crypto_bt.defs.night_process import NightCrashed, NightStopped, run_night_process
+from crypto_bt.defs.night_watch import note_end, note_priority, one_at_a_time, trader_of, watch_of
 from crypto_bt.defs.partitions import DAILY, DAILY_FRESHNESS
 from crypto_bt.defs.published_files import mark_stale, publish_files
 from crypto_bt.defs.resources import Desk, snapshot_of_run
@@ -60,28 +61,54 @@ def nightly_backtest(
         raise dg.Failure(not_loaded(now).at_home(desk.settings.home_option).text, allow_retries=False)
     night = date.fromisoformat(context.partition_key)
     try:
-        spec = plan_night(desk, snapshot, night, now, tuple(config.strategies))
-        context.log.info(
-            f"Night of {night}: {len(spec.strategies)} strategies on {len(spec.symbols)} symbols, "
-            f"snapshot {snapshot}, {len(spec.left_out)} symbols left out."
-        )
-        with tempfile.TemporaryDirectory(prefix="crypto_bt-night-") as work:
-            out = run_night_process(
-                spec,
-                Path(work),
-                timeout_seconds=desk.settings.NIGHT_TIMEOUT_MINUTES * 60,
-                say=context.log.info,
-                stages=desk.stages,
-            )
-            result = desk.results.publish(night, out, now=now)
+        with one_at_a_time(desk):
+            result, told = _computed(context, desk, snapshot, night, tuple(config.strategies), now)
         publish_files(desk.results.root, result)
     except CryptoBtError as error:
-        mark_stale(desk.results.root, night, str(error), now)
-        raise dg.Failure(str(error), allow_retries=False) from error
+        _end_without_result(context, desk, night, error, now)
     for entry in result.stamp["strategies"]:
         if entry["error"]:
             context.log.warning(f"{entry['name']} failed and was left out: {entry['error']}")
-    return dg.MaterializeResult(metadata=_night_metadata(result))
+    return dg.MaterializeResult(metadata=_night_metadata(result) | _run_metadata(told))
+
+
+def _computed(
+    context: dg.AssetExecutionContext,
+    desk: Desk,
+    snapshot: str,
+    night: date,
+    strategies: tuple[str, ...],
+    now: datetime,
+) -> tuple[NightResult, dict[str, Any]]:
+    """Plan the night, run its process, and publish what it hands back."""
+    trader = trader_of(desk)
+    watch_of(desk, trader)
+    spec = plan_night(desk, snapshot, night, now, strategies)
+    context.log.info(
+        f"Night of {night}: {len(spec.strategies)} strategies on {len(spec.symbols)} symbols, "
+        f"snapshot {snapshot}, {len(spec.left_out)} symbols left out."
+    )
+    with tempfile.TemporaryDirectory(prefix="crypto_bt-night-") as work:
+        with dg.open_pipes_session(
+            context, dg.PipesEnvContextInjector(), dg.PipesTempFileMessageReader()
+        ) as pipes:
+            watch = watch_of(desk, trader, pipes.get_bootstrap_env_vars())
+            out, told = run_night_process(spec, Path(work), watch, None, desk.stages)
+        note_priority(desk, night, told["priority"], trader)
+        return desk.results.publish(night, out, now=now), told
+
+
+def _end_without_result(
+    context: dg.AssetExecutionContext, desk: Desk, night: date, error: CryptoBtError, now: datetime
+) -> NoReturn:
+    """Tell what stands in its way; a night that a person stopped is cancelled, and has not failed."""
+    mark_stale(desk.results.root, night, str(error), now)
+    if isinstance(error, NightStopped | NightCrashed):
+        note_end(desk, night, error, desk.clock())
+    if isinstance(error, NightStopped) and error.stop.cause.by_hand:
+        context.log.warning(f"{error} No result of the night of {night} is published.")
+        raise dg.DagsterExecutionInterruptedError
+    raise dg.Failure(str(error), allow_retries=False) from error
 
 
 @dg.asset(
@@ -116,6 +143,12 @@ def scorecard(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]) -
             **{f"{name}_sharpe": value for name, value in _portfolio(result, "sharpe").items()},
         }
     )
+
+
+def _run_metadata(told: dict[str, Any]) -> dict[str, Any]:
+    """What is no part of the result: times, memory, and which priorities took effect."""
+    priority = {f"isolation/{name}": value for name, value in told["priority"].items()}
+    return {"seconds": told["seconds"], "peak_rss_mb": told["peak_mb"], **priority}
 
 
 def _night_metadata(result: NightResult) -> dict[str, Any]:

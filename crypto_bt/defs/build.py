@@ -8,6 +8,7 @@ from crypto_bt.defs.data_quality import build_data_quality
 from crypto_bt.defs.dead_runs import mark_run
 from crypto_bt.defs.jobs import build_jobs
 from crypto_bt.defs.market_assets import build_market_data
+from crypto_bt.defs.night_sensor import build_night_catch_up_sensor
 from crypto_bt.defs.regime_asset import market_regime
 from crypto_bt.defs.resources import Desk
 from crypto_bt.defs.schedules import build_schedules
@@ -32,7 +33,7 @@ def build_definitions(desk: Desk) -> dg.Definitions:
         asset_checks=build_checks(settings.TIMEFRAMES),
         jobs=build_jobs(settings.candle_datasets),
         schedules=build_schedules(running=running),
-        sensors=[build_catch_up_sensor(running=running)],
+        sensors=[build_catch_up_sensor(running=running), build_night_catch_up_sensor(running=running)],
         resources={"desk": _marking_runs(desk)},
         executor=dg.in_process_executor,
     )

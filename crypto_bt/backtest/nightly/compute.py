@@ -1,7 +1,6 @@
 """Runs the night from its specification to its tables."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ from crypto_bt.backtest.candle_rows import DAY_MS
 from crypto_bt.backtest.contract_rules import figures_unknown
 from crypto_bt.backtest.funding import MARK_SOURCES
 from crypto_bt.backtest.market_factor import market_marks
-from crypto_bt.backtest.nightly.examining import examine
+from crypto_bt.backtest.nightly.evaluating import Evaluate, evaluate_here
 from crypto_bt.backtest.nightly.judging import Chosen, choose, hold, overfitting
 from crypto_bt.backtest.nightly.market import NightMarket, Reader
 from crypto_bt.backtest.nightly.outcome import (
@@ -27,14 +26,13 @@ from crypto_bt.backtest.nightly.outcome import (
 )
 from crypto_bt.backtest.nightly.parameter_sets import parameter_sets
 from crypto_bt.backtest.nightly.recording import Recorded, record_all
-from crypto_bt.backtest.nightly.signals import signals_of_sets
+from crypto_bt.backtest.nightly.signals import StrategySignals
 from crypto_bt.backtest.nightly.stitched_targets import recent_targets
 from crypto_bt.backtest.nightly.survivorship import PointInTime
 from crypto_bt.backtest.nightly.sweeping import Advance, Swept, Trial, sweep_all
 from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.core.errors import BacktestError
 from crypto_bt.core.market import Timeframe
-from crypto_bt.strategies.content import content_digest
 
 #: The tables of the strategies, and :data:`MARKET_TABLE`, which has none.
 TABLES: Final = ("equity", "metrics", "parameter_sets", "signals", "targets", "trades", "windows")
@@ -60,9 +58,10 @@ class Night:
         return next(entry for entry in self.strategies if entry["name"] == name)
 
 
-def compute_night(store: Reader, spec: NightSpec, say: Say) -> Night:
+def compute_night(store: Reader, spec: NightSpec, say: Say, evaluate: Evaluate = evaluate_here) -> Night:
     """Run every strategy of the spec; one that fails is reported with its error and the others finish.
 
+    ``evaluate`` says where signals are evaluated.
     Raises :class:`BacktestError` when none finishes, or there is no candle to trade on.
     """
     market = NightMarket(store, spec)
@@ -74,7 +73,7 @@ def compute_night(store: Reader, spec: NightSpec, say: Say) -> Night:
     night.symbols.update(market.traded_symbols)
     for symbol in sorted(set(spec.symbols) - night.symbols):
         night.left_out[symbol] = f"{symbol} has no {spec.execution} candle closed by the cutoff"
-    trials = _signals(market, night, say)
+    trials = _signals(market, night, evaluate, say)
     if not trials:
         errors = "; ".join(f"{entry['name']}: {entry['error']}" for entry in night.strategies)
         raise BacktestError(f"No strategy finished ({errors or 'none was asked for'}).")
@@ -110,33 +109,25 @@ def _market_days(market: NightMarket) -> Days:
     return Days(first_day, market_marks(market.candles(Timeframe.D1), midnights), market.spec.initial_capital)
 
 
-def _signals(market: NightMarket, night: Night, say: Say) -> dict[str, Trial]:
+def _signals(market: NightMarket, night: Night, evaluate: Evaluate, say: Say) -> dict[str, Trial]:
     spec = market.spec
+    names = sorted(spec.strategies)
     trials: dict[str, Trial] = {}
-    for number, name in enumerate(sorted(spec.strategies), start=1):
-        entry: dict[str, Any] = {"name": name, "parameters": dict(spec.strategies[name]), "error": None}
-        night.strategies.append(entry)
-        with _reported(entry):
-            sets = parameter_sets(name, spec.strategies[name])
-            first = sets[0].strategy
-            entry |= {
-                "parameters": first.parameters,
-                "timeframe": first.timeframe.value,
-                "needs": list(first.needs),
-                "warm_up": first.warm_up,
-                "content": content_digest(first),
-                "parameter_sets": len(sets),
-            }
-            signals = signals_of_sets(market, sets)
-            entry |= examine(first, market)
-            trials[name] = Trial(sets, signals)
+    for number, found in enumerate(evaluate(market, names), start=1):
+        given = {"name": found.name, "parameters": dict(spec.strategies[found.name]), "error": found.error}
+        night.strategies.append(given | found.told)
+        if found.targets is not None:
+            bars = market.signal_bars(Timeframe(found.told["timeframe"]))
+            sets = parameter_sets(found.name, spec.strategies[found.name])
+            trials[found.name] = Trial(sets, StrategySignals(bars, found.targets))
         say(
             {
                 "event": "progress",
-                "strategy": name,
+                "strategy": found.name,
                 "done": number,
-                "of": len(spec.strategies),
-                "error": entry["error"],
+                "of": len(names),
+                "error": found.error,
+                "peak_mb": found.peak_mb,
             }
         )
     return trials
@@ -194,12 +185,3 @@ def _write_down(
             say({"event": "judged", "strategy": name, "verdict": verdict.reason})
     night.tables = {name: pl.concat(frames) for name, frames in tables.items()}
     night.tables[MARKET_TABLE] = market_rows(days)
-
-
-@contextmanager
-def _reported(entry: dict[str, Any]) -> Iterator[None]:
-    """A strategy that fails is told of in its entry, and the others go on."""
-    try:
-        yield
-    except BacktestError as error:
-        entry["error"] = str(error)
