@@ -1,7 +1,8 @@
 """``crypto-bt compare``: two runs side by side."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from itertools import groupby
 from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -23,7 +24,7 @@ SHOWN: Final[dict[str, Callable[[float | None], str]]] = {
     "net_return": lambda value: percent(value, 2),
     "sharpe": figure,
     "max_drawdown": lambda value: percent(value, 2),
-    "win_rate": percent,
+    "win_rate": lambda value: "-" if value is None else f"{value:.1%}",
     "profit_factor": figure,
     "trades": lambda value: figure(value, 0),
     "commission": figure,
@@ -35,6 +36,10 @@ POINTS: Final = ("net_return", "max_drawdown", "win_rate")
 #: As wide as a value of what went in may be, so that the table keeps to 80 columns.
 VALUE: Final = 20
 COLUMNS: Final = 80
+#: A change below this would be shown as none.
+ROUNDING: Final = 5e-5
+#: As many changes of what belongs together have a row of their own.
+ROWS: Final = 4
 NAME: Final = 32
 
 
@@ -86,8 +91,18 @@ def _say_inputs(out: Output, inputs: tuple[InputChange, ...]) -> None:
     if not inputs:
         out.say("The same settings, code and snapshot went in.")
         return
-    rows = [[each.kind, _short(each.name, NAME), _value(each.before), _value(each.after)] for each in inputs]
-    out.table(["kind", "what went in", "before", "after"], rows)
+    out.table(["kind", "what went in", "before", "after"], [row for own in _together(inputs) for row in own])
+
+
+def _together(inputs: tuple[InputChange, ...]) -> Iterator[list[list[str]]]:
+    """The rows of what belongs together, such as the symbols; one row that counts where these are many."""
+    for (kind, of), group in groupby(inputs, key=lambda each: (each.kind, each.belongs_to)):
+        own = list(group)
+        if len(own) <= ROWS:
+            yield [[kind, _short(each.name, NAME), _value(each.before), _value(each.after)] for each in own]
+            continue
+        sides = [sum(getattr(each, side) is not None for each in own) for side in ("before", "after")]
+        yield [[kind, _short(f"{of}: {len(own)} differ", NAME), *(f"{count} there" for count in sides)]]
 
 
 def _say_figures(out: Output, found: RunDifferences) -> None:
@@ -130,6 +145,8 @@ def _row(change: FigureChange) -> list[str]:
     if change.before is not None and change.after is not None:
         by = change.after - change.before
         moved = f"{100 * by:+.2f} pp" if change.figure in POINTS else f"{by:+,.2f}"
+        if abs(by) < ROUNDING:
+            moved = f"{by:+.0e}"
     name = change.figure.replace("_", " ")
     return [change.strategy, name, written(change.before), written(change.after), moved]
 

@@ -60,6 +60,12 @@ class InputChange:
     before: Any
     after: Any
 
+    @property
+    def belongs_to(self) -> str:
+        """The part of the stamp that it is in, such as costs, or trend.parameters of a strategy."""
+        parts = self.name.split(".")
+        return parts[0] if parts[0] in _INPUTS else ".".join(parts[:2])
+
 
 @dataclass(frozen=True, slots=True)
 class FigureChange:

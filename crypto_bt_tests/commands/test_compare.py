@@ -53,6 +53,14 @@ def test_compare_tells_what_went_in_what_came_out_and_the_first_trade(root: Path
     assert max(len(line.rstrip()) for line in shown.splitlines()) <= 80
 
 
+def test_compare_counts_what_there_is_too_much_of_for_rows(root: Path, tmp_path: Path) -> None:
+    publish(root, tmp_path, LATER, told={"symbols": [f"S{number}" for number in range(60)]})
+    told = re.sub(r" +", " ", call(root, "compare", "2026-01-10", "2026-01-11"))
+    assert "snapshot symbols: 62 differ 2 there 60 there" in told
+    found = json.loads(call(root, "compare", "2026-01-10", "2026-01-11", "--json"))
+    assert len(found["inputs"]) == 63
+
+
 def test_compare_of_a_run_with_itself_is_exit_code_0(root: Path) -> None:
     shown = call(root, "compare", "2026-01-10", "2026-01-10")
     assert "The same settings, code and snapshot went in." in shown
