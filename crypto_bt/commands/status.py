@@ -9,6 +9,7 @@ import typer
 from crypto_bt.commands.homes import HomeOption, JsonOption, open_home
 from crypto_bt.commands.output import UNWELL, Output, minute
 from crypto_bt.core.datasets import SERIES_DATASETS
+from crypto_bt.core.holds import NIGHT
 from crypto_bt.core.quality import coverage_of, data_age
 from crypto_bt.core.verdict import Verdict, not_loaded
 from crypto_bt.core.wholeness import hours
@@ -41,7 +42,8 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     wrong = [verdict.text for pair in verdicts.values() for verdict in pair if not verdict.passed]
     wrong += [verdict.text for verdict in feeds.values() if not verdict.passed]
     wrong += [f"{alert.what} {alert.command}" for alert in alerts]
-    wrong += [night["text"]] if night["stale"] else []
+    off = _off(desk)
+    wrong += [night["text"]] if night["stale"] and NIGHT not in off else []
     out.say(f"Home {desk.home.root}, {minute(now)} UTC" + (" (clock stands still)" if _stands(desk) else ""))
     if current is None:
         out.say(not_loaded(now).at_home(desk.settings.home_option).text)
@@ -64,8 +66,10 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
             ["feed", "newest (UTC)", "age (h)", "limit (h)", "well"],
             [_feed_row(name, verdict, now) for name, verdict in feeds.items()],
         )
-    if not night["stale"]:
+    if not night["stale"] or NIGHT in off:
         out.say(night["text"])
+    for text in off.values():
+        out.say(text)
     for text in wrong:
         out.say(text, style="yellow")
     out.result(
@@ -85,6 +89,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
             },
             "alerts": [json.loads(alert.to_json()) for alert in alerts],
             "night": night,
+            "off": off,
             "wrong": wrong,
         }
     )
@@ -139,6 +144,20 @@ def standing_alerts(desk: "Desk", now: datetime) -> "list[Alert]":
     """Alerts of the last days that were not resolved since; the latest word on each."""
     latest = {alert.id: alert for alert in desk.alerts.recent(now - ALERTS_SINCE)}
     return [alert for alert in latest.values() if not alert.resolved]
+
+
+def _off(desk: "Desk") -> dict[str, str]:
+    """What a person, the breaker or the live trader's guard keeps from running: nothing that went wrong."""
+    from crypto_bt.store.holds import read_holds
+
+    option = desk.settings.home_option
+    found = {
+        name: f"{name} is {hold.text}. Resume it: crypto-bt resume {name}{option}"
+        for name, hold in read_holds(desk.home.root).items()
+    }
+    if not desk.settings.BACKTEST_ENABLED:
+        found.setdefault(NIGHT, f"{NIGHT} is switched off (BACKTEST_ENABLED=0).")
+    return found
 
 
 def _night(desk: "Desk", now: datetime) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """The night's assets: the backtest of every strategy, and the scorecard made of it."""
 
 import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -89,13 +92,23 @@ def _computed(
         f"snapshot {snapshot}, {len(spec.left_out)} symbols left out."
     )
     with tempfile.TemporaryDirectory(prefix="crypto_bt-night-") as work:
-        with dg.open_pipes_session(
-            context, dg.PipesEnvContextInjector(), dg.PipesTempFileMessageReader()
-        ) as pipes:
+        with _told_by(context) as pipes:
             watch = watch_of(desk, trader, pipes.get_bootstrap_env_vars())
             out, told = run_night_process(spec, Path(work), watch, None, desk.stages)
         note_priority(desk, night, told["priority"], trader)
         return desk.results.publish(night, out, now=now), told
+
+
+@contextmanager
+def _told_by(context: dg.AssetExecutionContext) -> Iterator[dg.PipesSession]:
+    """What the night's process tells goes into the log of this run while it tells it."""
+    with warnings.catch_warnings():
+        # Dagster's own readers use a part of Dagster that is in preview; the version is pinned.
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        with dg.open_pipes_session(
+            context.op_execution_context, dg.PipesEnvContextInjector(), dg.PipesTempFileMessageReader()
+        ) as session:
+            yield session
 
 
 def _end_without_result(
@@ -107,6 +120,8 @@ def _end_without_result(
         note_end(desk, night, error, desk.clock())
     if isinstance(error, NightStopped) and error.stop.cause.by_hand:
         context.log.warning(f"{error} No result of the night of {night} is published.")
+        # Else Dagster takes the interruption for a failure.
+        context.instance.report_run_canceling(context.run, message=str(error))
         raise dg.DagsterExecutionInterruptedError
     raise dg.Failure(str(error), allow_retries=False) from error
 

@@ -67,7 +67,7 @@ def test_kill_finds_the_session_without_having_looked_before() -> None:
 
 
 def test_usage_counts_all_of_them_and_is_nothing_afterwards() -> None:
-    leader, pids = three()
+    leader, _ = three()
     family = Family(leader.pid, session=True)
     used = family.usage()
     assert used.memory_mb > 3 * 4
