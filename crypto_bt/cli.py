@@ -13,6 +13,7 @@ import typer
 from crypto_bt import __version__
 from crypto_bt.commands import (
     backtest,
+    compare,
     compare_live,
     data,
     demo,
@@ -20,6 +21,7 @@ from crypto_bt.commands import (
     holding,
     homes,
     portfolio,
+    report,
     simulate,
     sql,
     status,
@@ -58,7 +60,9 @@ app.command()(demo.demo)
 app.command()(dev.dev)
 app.command()(simulate.simulate)
 app.command()(backtest.backtest)
+app.command()(compare.compare)
 app.command("compare-live")(compare_live.compare_live)
+app.command()(report.report)
 app.command()(holding.pause)
 app.command()(holding.resume)
 app.command()(status.status)

@@ -30,8 +30,8 @@ SYMBOLS = ("AAAUSDT", "BBBUSDT", "CCCUSDT")
 DAYS = 130
 NIGHT = (START + timedelta(days=DAYS - 2)).date()
 FILES = (
-    "equity.parquet", "metrics.parquet", "parameter_sets.parquet", "signals.parquet", "stamp.json",
-    "targets.parquet", "trades.parquet", "windows.parquet",
+    "equity.parquet", "market.parquet", "metrics.parquet", "parameter_sets.parquet", "signals.parquet",
+    "stamp.json", "targets.parquet", "trades.parquet", "windows.parquet",
 )  # fmt: skip
 FEW = {"buy_and_hold": {}, "donchian_breakout": {}, "rsi_reversion": {}}
 
@@ -94,7 +94,9 @@ def test_night_writes_its_files_and_a_stamp_that_says_from_what(spec: NightSpec,
     assert stamp["symbols_without_funding"] == ["CCCUSDT"]
     assert stamp["mark_price_source"]["candle_open"] > 0
     assert [entry["error"] for entry in stamp["strategies"]] == [None] * len(strategy_names())
-    events = [message["event"] for message in said]
+    stages = [(message["stage"], message["done"]) for message in said if message["event"] == "stage"]
+    assert stages == [("simulating", len(SYMBOLS)), ("recording", len(SYMBOLS))]
+    events = [message["event"] for message in said if message["event"] != "stage"]
     count = len(strategy_names())
     told = ["started", *["progress"] * count, "swept", "recorded", *["judged"] * (count - 1), "finished"]
     assert events == told
@@ -221,7 +223,8 @@ def test_importing_the_night_does_not_import_numba() -> None:
 
 def test_stamp_names_every_table_that_is_written(spec: NightSpec, tmp_path: Path) -> None:
     stamp, _ = run(spec, tmp_path / "out")
-    assert {f"{name}.parquet" for name in compute.TABLES} | {"stamp.json"} == set(FILES)
+    tables = (*compute.TABLES, compute.MARKET_TABLE)
+    assert {f"{name}.parquet" for name in tables} | {"stamp.json"} == set(FILES)
     assert stamp["code_version"] == code_version()
 
 
@@ -257,6 +260,31 @@ def test_night_equity_is_that_of_the_chosen_sets_in_the_sweep(spec: NightSpec, t
     for name, net in metrics.select("strategy", "net_return").iter_rows():
         last = equity.filter(strategy=name).sort("time")["equity"][-1]
         assert last - 1.0 == pytest.approx(net, abs=1e-12)
+
+
+def test_night_has_the_market_beside_it_on_all_days(spec: NightSpec, tmp_path: Path) -> None:
+    """None of the symbols here is the market, so its marks are not known, yet each day has a row."""
+    run(spec, tmp_path / "out")
+    marks = pl.read_parquet(tmp_path / "out" / "market.parquet")
+    assert marks.columns == ["symbol", "time", "mark"]
+    assert marks["symbol"].unique().to_list() == ["BTCUSDT"]
+    assert marks["mark"].null_count() == marks.height
+    assert marks["time"].diff().drop_nulls().unique().to_list() == [timedelta(days=1)]
+    days = pl.read_parquet(tmp_path / "out" / "equity.parquet")["time"].unique()
+    assert days.is_in(marks["time"].implode()).all()
+
+
+def test_night_turnover_is_in_times_of_the_capital(spec: NightSpec, tmp_path: Path) -> None:
+    run(spec, tmp_path / "out")
+    metrics = pl.read_parquet(tmp_path / "out" / "metrics.parquet").filter(symbol="ALL")
+    trades = pl.read_parquet(tmp_path / "out" / "trades.parquet")
+    equity = pl.read_parquet(tmp_path / "out" / "equity.parquet")
+    for name, turnover in metrics.select("strategy", "turnover").iter_rows():
+        own, curve = trades.filter(strategy=name), equity.filter(strategy=name)["equity"]
+        leaving = pl.when(pl.col("exit_reason") == "open").then(0.0).otherwise(pl.col("exit_price"))
+        traded = own.select((pl.col("quantity") * (pl.col("entry_price") + leaving)).sum()).item()
+        a_year = traded / (spec.initial_capital * curve.mean()) * 365 / (len(curve) - 1)
+        assert turnover == pytest.approx(a_year), name
 
 
 def test_night_says_for_each_strategy_whether_it_is_to_be_trusted(spec: NightSpec, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """``crypto-bt sweep`` and ``crypto-bt walk-forward``: one strategy's grid, in sample and out of it."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -119,7 +120,10 @@ def walk_forward(
             "one to test on.",
             "Load more (crypto-bt data backfill), or choose on fewer: --train.",
         )
-    recorded = record_all(market, {strategy: trial}, {strategy: chosen.in_charge}, Alone())[strategy]
+    with output.stages() as advance:
+        told = partial(advance, "recording symbols")
+        every = record_all(market, {strategy: trial}, {strategy: chosen.in_charge}, Alone(), told)
+    recorded = every[strategy]
     found: dict[str, Any] = {
         **return_figures(stitched_equity(chosen.returns)),
         **trade_figures(recorded.trades),

@@ -1,6 +1,7 @@
 """One strategy on a home's data, by the night's own code; nothing is published."""
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,10 +32,11 @@ def try_strategy(
 
     sets = parameter_sets(name, {})
     market = market_of(desk, name, symbols, start, end)
-    out.note(f"Evaluating {len({each.signal_set for each in sets})} sets of signals ...")
-    trial = Trial(sets, signals_of_sets(market, sets))
-    out.note(f"Simulating {len(sets)} parameter sets on {len(market.traded_symbols)} symbols ...")
-    return market, trial, sweep_all(market, {name: trial})
+    with out.stages() as advance:
+        out.note(f"Evaluating {len({each.signal_set for each in sets})} sets of signals ...")
+        trial = Trial(sets, signals_of_sets(market, sets, partial(advance, "signals")))
+        out.note(f"Simulating {len(sets)} parameter sets on {len(market.traded_symbols)} symbols ...")
+        return market, trial, sweep_all(market, {name: trial}, partial(advance, "symbols"))
 
 
 def market_of(

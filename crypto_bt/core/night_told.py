@@ -20,3 +20,15 @@ def sentence(message: Mapping[str, Any]) -> str | None:
             return f"{message['strategy']}: {message['verdict']}"
         case _:
             return None
+
+
+def stage_of(message: Mapping[str, Any]) -> tuple[str, int, int] | None:
+    """The stage that a ``message`` is about: its name, how much of it is done, and of how much; None for a
+    message that is about none."""
+    match message.get("event"):
+        case "stage":
+            return message["stage"], message["done"], message["of"]
+        case "progress":
+            return "evaluating signals", message["done"], message["of"]
+        case _:
+            return None

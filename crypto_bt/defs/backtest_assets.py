@@ -13,14 +13,13 @@ from pydantic import Field
 
 from crypto_bt.core.errors import CryptoBtError
 from crypto_bt.core.verdict import not_loaded
-from crypto_bt.defs.earlier_nights import stamps_before
 from crypto_bt.defs.night_plan import plan_night
 from crypto_bt.defs.night_process import NightCrashed, NightStopped, run_night_process
 from crypto_bt.defs.night_watch import note_end, note_priority, one_at_a_time, trader_of, watch_of
 from crypto_bt.defs.partitions import DAILY, DAILY_FRESHNESS
 from crypto_bt.defs.published_files import mark_stale, publish_files
 from crypto_bt.defs.resources import Desk, snapshot_of_run
-from crypto_bt.store import NightResult, write_atomically
+from crypto_bt.store import NightResult
 
 OWNERS: Final = ["team:desk"]
 
@@ -95,7 +94,7 @@ def _computed(
     with tempfile.TemporaryDirectory(prefix="crypto_bt-night-") as work:
         with _told_by(context) as pipes:
             watch = watch_of(desk, trader, pipes.get_bootstrap_env_vars())
-            out, told = run_night_process(spec, Path(work), watch, None)
+            out, told = run_night_process(spec, Path(work), watch, None, desk.stages)
         note_priority(desk, night, told["priority"], trader)
         return desk.results.publish(night, out, now=now), told
 
@@ -135,51 +134,30 @@ def _end_without_result(
     owners=OWNERS,
     kinds={"markdown", "html"},
     description="The night's strategies against the benchmark and against the night before, on the symbols "
-    "that both nights have; symbols left out are named. Curves in the metadata, one page in results/reports.",
+    "that both nights have; symbols left out are named. Curves in the metadata; in results/reports a page of "
+    "the night and one of each strategy.",
 )
 def scorecard(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]) -> dg.MaterializeResult[None]:
-    """Compare, draw, and write the night's page."""
-    from crypto_bt.report.charts import equity_and_drawdown_svg
+    """Compare, draw, and write the night's page and each strategy's own."""
+    from crypto_bt.defs.report_files import write_reports
     from crypto_bt.report.markdown import scorecard_markdown
-    from crypto_bt.report.page import night_page
-    from crypto_bt.report.scorecard import build_scorecard
 
     night = date.fromisoformat(context.partition_key)
     result = desk.results.night(night)
     if result is None:
         raise dg.Failure(f"There is no result of the night of {night}. Materialize nightly_backtest first.")
-    previous = desk.results.latest(before=night)
-    metrics, equity, benchmark = result.frame("metrics"), result.frame("equity"), result.stamp["benchmark"]
-    earlier = [stamp for _, stamp in stamps_before(desk, night)]
-    before = previous.frame("metrics") if previous else None
-    card = build_scorecard(metrics, before, benchmark, earlier=earlier)
-    picture = equity_and_drawdown_svg(equity, benchmark)
-    page = night_page(
-        metrics,
-        equity,
-        result.frame("trades"),
-        result.frame("signals"),
-        result.stamp,
-        card,
-        windows=result.frame_if_any("windows"),
-        parameter_sets=result.frame_if_any("parameter_sets"),
-    )
-    path = report_path(desk, night)
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    write_atomically(path, page.encode())
+    written = write_reports(desk, result)
     return dg.MaterializeResult(
         metadata={
-            "scorecard": dg.MetadataValue.md(scorecard_markdown(card, result.stamp, picture)),
-            "report": dg.MetadataValue.path(str(path)),
+            "scorecard": dg.MetadataValue.md(
+                scorecard_markdown(written.card, result.stamp, result.frame("equity"))
+            ),
+            "report": dg.MetadataValue.path(str(written.page)),
+            "tear_sheets": dg.MetadataValue.path(str(written.folder)),
             **{f"{name}_net_return": value for name, value in _portfolio(result, "net_return").items()},
             **{f"{name}_sharpe": value for name, value in _portfolio(result, "sharpe").items()},
         }
     )
-
-
-def report_path(desk: Desk, night: date) -> Path:
-    """Where the night's page lies."""
-    return desk.results.root / "reports" / f"{night}.html"
 
 
 def _run_metadata(told: dict[str, Any]) -> dict[str, Any]:

@@ -11,11 +11,13 @@ from typing import Any, Final
 
 from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.core.errors import BacktestError
-from crypto_bt.core.night_told import sentence
+from crypto_bt.core.night_told import sentence, stage_of
 from crypto_bt.core.stopping import Limits, Stop, StopCause, Wanted, exceeded, hanging, unwanted
 from crypto_bt.runtime.family import Usage
 from crypto_bt.runtime.watched import Ended, Order, run_watched
 
+#: Told of a stage of the night: its name, how much of it is done, and of how much.
+Stages = Callable[[str, int, int], None]
 #: What the child may see of the environment: enough to start Python, and no secret.
 ALLOWED_ENVIRONMENT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SYSTEMROOT", "VIRTUAL_ENV")
 #: Memory that is not needed goes back to the machine at once, and linear algebra takes one thread.
@@ -60,14 +62,18 @@ class Watch:
 
 
 def run_night_process(
-    spec: NightSpec, work: Path, watch: Watch, say: Callable[[str], None] | None
+    spec: NightSpec,
+    work: Path,
+    watch: Watch,
+    say: Callable[[str], None] | None,
+    stages: Stages | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Run ``python -m crypto_bt.night`` on ``spec`` in the empty folder ``work``.
 
     Returns the folder of the results, and what is to be told of the run: ``seconds``, ``peak_mb`` of all its
-    processes together, and ``priority`` (what took effect). ``say`` gets its progress in sentences. Raises
-    :class:`NightStopped` when it was stopped, :class:`NightCrashed` when it died, and BacktestError with its
-    own sentence when it refused.
+    processes together, and ``priority`` (what took effect). ``say`` gets its progress in words, ``stages``
+    in figures. Raises :class:`NightStopped` when it was stopped, :class:`NightCrashed` when it died, and
+    BacktestError with its own sentence when it refused.
     """
     spec_file, out = work / "spec.json", work / "out"
     spec_file.write_text(spec.to_json())
@@ -76,7 +82,7 @@ def run_night_process(
     command = [sys.executable, "-m", "crypto_bt.night", "--spec", str(spec_file), "--out", str(out)]
     if watch.affinity:
         command += ["--affinity", *map(str, watch.affinity)]
-    observer = _Observer(watch, say)
+    observer = _Observer(watch, say, stages)
     began = time.monotonic()
     ended = run_watched(
         command,
@@ -95,8 +101,8 @@ def run_night_process(
 class _Observer:
     """Hears what the child tells, and decides on each look at it whether it may go on."""
 
-    def __init__(self, watch: Watch, say: Callable[[str], None] | None) -> None:
-        self._watch, self._say = watch, say
+    def __init__(self, watch: Watch, say: Callable[[str], None] | None, stages: Stages | None = None) -> None:
+        self._watch, self._say, self._stages = watch, say, stages
         now = time.monotonic()
         self._heard = self._moved = self._asked = now
         self._cpu_at_move = 0.0
@@ -115,6 +121,8 @@ class _Observer:
             self._moved, self._cpu_at_move = self._heard, self._cpu
         if message.get("event") == "isolated":
             self.priority = message["took_effect"]
+        if self._stages is not None and (stage := stage_of(message)):
+            self._stages(*stage)
         text = sentence(message)
         if text and self._say is not None:
             self._say(text)

@@ -17,6 +17,7 @@ from crypto_bt.backtest.nightly.market import NightMarket, Reader
 from crypto_bt.backtest.nightly.outcome import (
     Days,
     equity_rows,
+    market_rows,
     metrics_rows,
     sets_rows,
     verdict_entry,
@@ -28,12 +29,14 @@ from crypto_bt.backtest.nightly.recording import Recorded, record_all
 from crypto_bt.backtest.nightly.signals import StrategySignals
 from crypto_bt.backtest.nightly.stitched_targets import recent_targets
 from crypto_bt.backtest.nightly.survivorship import PointInTime
-from crypto_bt.backtest.nightly.sweeping import Swept, Trial, sweep_all
+from crypto_bt.backtest.nightly.sweeping import Advance, Swept, Trial, sweep_all
 from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.core.errors import BacktestError
 from crypto_bt.core.market import Timeframe
 
+#: The tables of the strategies, and :data:`MARKET_TABLE`, which has none.
 TABLES: Final = ("equity", "metrics", "parameter_sets", "signals", "targets", "trades", "windows")
+MARKET_TABLE: Final = "market"
 Say = Callable[[Mapping[str, Any]], None]
 
 
@@ -76,13 +79,13 @@ def compute_night(store: Reader, spec: NightSpec, say: Say, evaluate: Evaluate |
         raise BacktestError(f"No strategy finished ({errors or 'none was asked for'}).")
     market_days = _market_days(market)
     market.forget_candles()
-    sweeps = sweep_all(market, trials)
+    sweeps = sweep_all(market, trials, _stage("simulating", say))
     night.marks, night.symbols_without_funding = sweeps.marks, sweeps.symbols_without_funding
     say({"event": "swept", "parameter_sets": sum(len(trial.sets) for trial in trials.values())})
     chosen = _choices(market, trials, sweeps.swept)
     in_charge = {name: own.in_charge for name, own in chosen.items()}
     known_then = PointInTime(market, in_charge)
-    recorded = record_all(market, trials, in_charge, known_then)
+    recorded = record_all(market, trials, in_charge, known_then, _stage("recording", say))
     say({"event": "recorded", "strategies": len(recorded)})
     for name, own in chosen.items():
         night.entry(name)["survivorship"] = known_then.compared(name, own.returns)
@@ -91,10 +94,19 @@ def compute_night(store: Reader, spec: NightSpec, say: Say, evaluate: Evaluate |
     return night
 
 
+def _stage(name: str, say: Say) -> Advance:
+    """Says how far a stage of the night is, in symbols."""
+
+    def told(done: int, of: int) -> None:
+        say({"event": "stage", "stage": name, "done": done, "of": of})
+
+    return told
+
+
 def _market_days(market: NightMarket) -> Days:
     first_day, last_day = market.days
     midnights = np.arange(first_day, last_day + 2) * DAY_MS
-    return Days(first_day, market_marks(market.candles(Timeframe.D1), midnights))
+    return Days(first_day, market_marks(market.candles(Timeframe.D1), midnights), market.spec.initial_capital)
 
 
 def _signals(market: NightMarket, night: Night, evaluate: Evaluate) -> dict[str, Trial]:
@@ -162,3 +174,4 @@ def _write_down(
             entry["overfitting"] = overfitting(swept[name].daily, own, trials=night.trials, seed=spec.seed)
             say({"event": "judged", "strategy": name, "verdict": verdict.reason})
     night.tables = {name: pl.concat(frames) for name, frames in tables.items()}
+    night.tables[MARKET_TABLE] = market_rows(days)

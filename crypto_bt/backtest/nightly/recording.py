@@ -13,7 +13,7 @@ from crypto_bt.backtest.candle_rows import DAY_MS
 from crypto_bt.backtest.engine import Recording, Signals, record
 from crypto_bt.backtest.layout import TRADE_FIELDS
 from crypto_bt.backtest.nightly.market import NightMarket
-from crypto_bt.backtest.nightly.sweeping import Trial
+from crypto_bt.backtest.nightly.sweeping import Advance, Trial
 from crypto_bt.backtest.tables import TRADES_SCHEMA, trades_table
 
 
@@ -63,9 +63,13 @@ class Alone:
 
 
 def record_all(
-    market: NightMarket, trials: Mapping[str, Trial], in_charge: Mapping[str, InCharge], beside: Beside
+    market: NightMarket,
+    trials: Mapping[str, Trial],
+    in_charge: Mapping[str, InCharge],
+    beside: Beside,
+    advance: Advance | None = None,
 ) -> dict[str, Recorded]:
-    """Record the sets in charge of each strategy on every symbol."""
+    """Record the sets in charge of each strategy on every symbol; ``advance`` is told of the symbols."""
     symbols = market.traded_symbols
     spec, days = market.spec, market.days
     capital = spec.initial_capital / len(symbols)
@@ -97,6 +101,8 @@ def record_all(
                 by_set = table.with_columns(parameter_set=pl.Series(numbers, dtype=pl.Int32))
                 trades[name].append(by_set.sort("symbol", "entry_time", maintain_order=True))
         column += width
+        if advance:
+            advance(column, len(symbols))
     empty = pl.DataFrame(schema=RECORDED_TRADES)
     # In one piece: the last digit of a sum depends on the pieces.
     return {

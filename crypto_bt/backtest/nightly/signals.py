@@ -1,6 +1,6 @@
 """The signals of every parameter set, on the strategy's own bars and placed on those that are traded."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,13 +67,20 @@ class StrategySignals:
         )
 
 
-def signals_of_sets(market: NightMarket, sets: Sequence[ParameterSet]) -> StrategySignals:
-    """Evaluate each distinct signal of ``sets``; raises :class:`BacktestError` as :func:`evaluate` does."""
+def signals_of_sets(
+    market: NightMarket, sets: Sequence[ParameterSet], advance: Callable[[int, int], None] | None = None
+) -> StrategySignals:
+    """Evaluate each distinct signal of ``sets``; raises :class:`BacktestError` as :func:`evaluate` does.
+
+    ``advance`` is told how many signals are done, and of how many.
+    """
     bars = market.signal_bars(sets[0].strategy.timeframe)
-    return StrategySignals(bars, targets_of_sets(market, sets))
+    return StrategySignals(bars, targets_of_sets(market, sets, advance))
 
 
-def targets_of_sets(market: NightMarket, sets: Sequence[ParameterSet]) -> NDArray[np.int8]:
+def targets_of_sets(
+    market: NightMarket, sets: Sequence[ParameterSet], advance: Callable[[int, int], None] | None = None
+) -> NDArray[np.int8]:
     """(signal sets, rows) in hundredths, for the rows of the market's bars of the strategy's timeframe."""
     strategies = {each.signal_set: each.strategy for each in sets}
     first = strategies[0]
@@ -83,4 +90,6 @@ def targets_of_sets(market: NightMarket, sets: Sequence[ParameterSet]) -> NDArra
     for number, strategy in sorted(strategies.items()):
         found = evaluate(strategy, frame)
         targets[number] = found.select(hundredths(pl.col("target")))["target"].to_numpy()
+        if advance:
+            advance(number + 1, len(strategies))
     return targets
