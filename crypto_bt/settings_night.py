@@ -34,6 +34,10 @@ class NightSettings(BaseSettings):
         default=None,
         description="Pid file of the live trader; the backtest stops while that process is not well.",
     )
+    LIVE_TRADES_DIR: Path | None = Field(
+        default=None,
+        description="Folder watched for files of live trades, which are compared with the last night's.",
+    )
     LIVE_TRADING_FRESH_SECONDS: float = Field(
         default=0.0, ge=0, description="How often the trader touches its pid file, in seconds; 0: never."
     )

@@ -7,6 +7,7 @@ from crypto_bt.defs.checks import build_checks
 from crypto_bt.defs.data_quality import build_data_quality
 from crypto_bt.defs.dead_runs import mark_run
 from crypto_bt.defs.jobs import build_jobs
+from crypto_bt.defs.live_comparison import build_live_sensor, live_comparison
 from crypto_bt.defs.market_assets import build_market_data
 from crypto_bt.defs.night_sensor import build_night_catch_up_sensor
 from crypto_bt.defs.regime_asset import market_regime
@@ -20,6 +21,7 @@ def build_definitions(desk: Desk) -> dg.Definitions:
     """Assets, checks, jobs, schedules and sensors working on ``desk``; opens nothing."""
     settings = desk.settings
     running = settings.FIXED_NOW is None
+    watches_trades = settings.LIVE_TRADES_DIR is not None
     return dg.Definitions(
         assets=[
             build_market_data(settings.candle_datasets),
@@ -29,11 +31,16 @@ def build_definitions(desk: Desk) -> dg.Definitions:
             nightly_backtest,
             scorecard,
             build_data_quality(settings.SYMBOLS),
+            *([live_comparison] if watches_trades else []),
         ],
         asset_checks=build_checks(settings.TIMEFRAMES),
         jobs=build_jobs(settings.candle_datasets),
         schedules=build_schedules(running=running),
-        sensors=[build_catch_up_sensor(running=running), build_night_catch_up_sensor(running=running)],
+        sensors=[
+            build_catch_up_sensor(running=running),
+            build_night_catch_up_sensor(running=running),
+            *([build_live_sensor(running=running)] if watches_trades else []),
+        ],
         resources={"desk": _marking_runs(desk)},
         executor=dg.in_process_executor,
     )
