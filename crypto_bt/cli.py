@@ -28,6 +28,7 @@ from crypto_bt.commands import (
     strategy,
     sweep,
     universe,
+    up,
 )
 from crypto_bt.core.errors import CryptoBtError
 
@@ -58,6 +59,7 @@ def options(
 app.command()(homes.init)
 app.command()(demo.demo)
 app.command()(dev.dev)
+app.command()(up.up)
 app.command()(simulate.simulate)
 app.command()(backtest.backtest)
 app.command()(compare.compare)
