@@ -19,14 +19,14 @@ _REPORT: Final = ".report"
 _STAMP: Final = "%Y%m%dT%H%M%S%fZ"
 
 
-def put_aside(root: Path, path: Path, *, why: str, now: datetime) -> Path:
+def put_aside(root: Path, path: Path, *, why: str, now: datetime, name: str | None = None) -> Path:
     """Move ``path``, a file or folder of the home ``root``, aside, with a report; where it is now.
 
     The report is there before the file is moved.
     """
     folder = root / FOLDER
     make_folder(folder)
-    place = _free(folder, path.name, now)
+    place = _free(folder, name or path.name, now)
     report = {"what": str(path.relative_to(root)), "when": moment_text(now), "why": why}
     write_atomically(
         place.with_name(place.name + _REPORT),

@@ -197,6 +197,12 @@ def copy_database(source: Path, copy: Path) -> None:
         raise StoreCorrupt(f"{source} is corrupt: {verdict}.", DOCTOR)
 
 
+def is_database(path: Path) -> bool:
+    """Whether the file is an SQLite database."""
+    with path.open("rb") as file:
+        return file.read(len(_SQLITE)) == _SQLITE
+
+
 def _cut(data: bytes) -> Iterator[bytes]:
     for start in range(0, len(data), PIECE):
         yield data[start : start + PIECE]

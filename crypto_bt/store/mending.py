@@ -1,7 +1,7 @@
 """Mending a market store in place: objects and manifests put back, CURRENT moved, damage put aside.
 
-Everything is written beside and appears whole, and CURRENT moves last; so whatever is killed in between leaves
-what was there before, or what was to be. The caller of each function holds the writer's lock.
+Everything is written beside and appears whole, and CURRENT moves last; so whatever is killed in between
+leaves what was there before, or what was to be. The caller of each function holds the writer's lock.
 """
 
 from collections.abc import Callable, Collection
@@ -12,7 +12,7 @@ from crypto_bt.core.errors import StoreCorrupt
 from crypto_bt.store import manifests, objects
 from crypto_bt.store.aside import put_aside
 from crypto_bt.store.documents import sha256_hex
-from crypto_bt.store.durable import sync_folder, write_atomically
+from crypto_bt.store.durable import read_bytes, sync_folder, write_atomically
 from crypto_bt.store.manifests import Pointer
 from crypto_bt.store.market_store import Snapshot
 
@@ -23,7 +23,7 @@ Fetch = Callable[[str], bytes]
 def is_sound(store: Path, sha256: str) -> bool:
     """Whether the object is there with the bytes that its name promises; StoreError if it cannot be read."""
     try:
-        return sha256_hex(objects.read_bytes(objects.object_path(store, sha256))) == sha256
+        return sha256_hex(read_bytes(objects.object_path(store, sha256))) == sha256
     except FileNotFoundError:
         return False
 

@@ -1,8 +1,8 @@
 """Restoring: from a backup into a new folder, or back into the home it came from.
 
 Nothing that is sound is taken away: the market's CURRENT moves to the backup's snapshot and later ones stay;
-nights that are there and sound stay. The market's state changes with one rename, so whatever is killed leaves the
-old state or the restored one; what was written for it otherwise is whole, and used by the next restore.
+nights that are there and sound stay. The market's state changes with one rename, so whatever is killed leaves
+the old state or the restored one; what was written for it otherwise is whole, and used by the next restore.
 """
 
 import os
@@ -182,7 +182,7 @@ def restore_results(place: BackupPlace, backup: Backup, root: Path, *, now: date
 def restore_to(place: BackupPlace, backup: Backup, target: Path, *parts: str) -> Path:
     """Write the files of ``parts`` (default: all) into the new folder ``target``, verify, then name it.
 
-    UsageError if ``target`` is there and not empty; StoreCorrupt if the backup is damaged: nothing is left then.
+    UsageError if ``target`` is there and not empty; StoreCorrupt if the backup is damaged: nothing is left.
     """
     target = target.absolute()
     if target.is_symlink() or (target.exists() and (not target.is_dir() or any(target.iterdir()))):
