@@ -3,11 +3,14 @@
 import dagster as dg
 
 from crypto_bt.defs.backtest_assets import nightly_backtest, scorecard
+from crypto_bt.defs.backup_sensor import build_backup_sensor
 from crypto_bt.defs.checks import build_checks
 from crypto_bt.defs.data_quality import build_data_quality
 from crypto_bt.defs.dead_runs import mark_run
 from crypto_bt.defs.jobs import build_jobs
 from crypto_bt.defs.market_assets import build_market_data
+from crypto_bt.defs.operations_assets import backup, compaction, restore_drill
+from crypto_bt.defs.operations_checks import OPERATIONS_CHECKS
 from crypto_bt.defs.regime_asset import market_regime
 from crypto_bt.defs.resources import Desk
 from crypto_bt.defs.schedules import build_schedules
@@ -19,6 +22,7 @@ def build_definitions(desk: Desk) -> dg.Definitions:
     """Assets, checks, jobs, schedules and sensors working on ``desk``; opens nothing."""
     settings = desk.settings
     running = settings.FIXED_NOW is None
+    jobs = build_jobs(settings.candle_datasets)
     return dg.Definitions(
         assets=[
             build_market_data(settings.candle_datasets),
@@ -28,11 +32,14 @@ def build_definitions(desk: Desk) -> dg.Definitions:
             nightly_backtest,
             scorecard,
             build_data_quality(settings.SYMBOLS),
+            backup,
+            compaction,
+            restore_drill,
         ],
-        asset_checks=build_checks(settings.TIMEFRAMES),
-        jobs=build_jobs(settings.candle_datasets),
+        asset_checks=[*build_checks(settings.TIMEFRAMES), *OPERATIONS_CHECKS],
+        jobs=jobs,
         schedules=build_schedules(running=running),
-        sensors=[build_catch_up_sensor(running=running)],
+        sensors=[build_catch_up_sensor(running=running), build_backup_sensor(jobs, running=running)],
         resources={"desk": _marking_runs(desk)},
         executor=dg.in_process_executor,
     )

@@ -206,8 +206,12 @@ def test_unreadable_file_is_never_called_corrupt(home: Path) -> None:
         pytest.skip("setpriv is not there")
     done = subprocess.run(
         [*as_nobody, sys.executable, "-B", "-c", program, str(home)],
-        capture_output=True, text=True, check=False, cwd="/", env={"PYTHONPATH": str(Path.cwd()), "HOME": "/tmp"},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+        env={"PYTHONPATH": str(Path.cwd()), "HOME": "/tmp"},
+    )
     assert done.returncode == 0, done.stderr
     assert "Permission denied" in done.stdout, "the fault did not fire"
     assert "pointer=False, manifest=False, objects=(), others=(), results=()" in done.stdout
