@@ -13,16 +13,20 @@ import typer
 from crypto_bt import __version__
 from crypto_bt.commands import (
     backtest,
+    backups,
     compare_live,
     data,
     demo,
     dev,
+    doctor,
     homes,
+    restore,
     simulate,
     sql,
     status,
     strategy,
     universe,
+    upgrade,
 )
 from crypto_bt.core.errors import CryptoBtError
 
@@ -58,6 +62,11 @@ app.command()(backtest.backtest)
 app.command("compare-live")(compare_live.compare_live)
 app.command()(status.status)
 app.command("sql")(sql.sql)
+app.command()(restore.restore)
+app.command()(restore.rollback)
+app.command()(doctor.doctor)
+app.command()(upgrade.upgrade)
+app.add_typer(backups.app, name="backup")
 app.add_typer(data.app, name="data")
 app.add_typer(universe.app, name="universe")
 app.add_typer(strategy.app, name="strategy")

@@ -78,6 +78,21 @@ def damaged_snapshots(store: Path) -> dict[str, str]:
     return damaged
 
 
+def put_newer_aside(root: Path, store: Path, *, now: datetime) -> list[str]:
+    """Put aside snapshots of a later schema than the newest state's: an older program cannot read them."""
+    pointer = manifests.read_pointer(store)
+    if pointer.snapshot is None:
+        return []
+    current = manifests.read_manifest(store, pointer.snapshot, pointer.manifest_sha256)
+    moved = []
+    for snapshot_id in manifests.manifest_ids(store):
+        if manifests.read_manifest(store, snapshot_id).schema_version > current.schema_version:
+            why = "Its schema is later than that of the state that was gone back to."
+            put_aside(root, manifests.manifest_path(store, snapshot_id), why=why, now=now)
+            moved.append(snapshot_id)
+    return moved
+
+
 def clear_damage(root: Path, store: Path, current: Snapshot, *, now: datetime) -> list[str]:
     """Put aside every damaged snapshot but ``current``, then the damaged objects; what was put aside.
 

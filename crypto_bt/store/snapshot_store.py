@@ -145,6 +145,21 @@ class SnapshotStore:
                 refresh_views(self.root, snapshot)
             return snapshot
 
+    def migrate(self, *, who: str, now: datetime) -> Snapshot | None:
+        """Publish the newest state anew under today's schema version; None if it has that already.
+
+        Its objects stay as they are: a column that has come since is null in them. Older snapshots stay
+        readable.
+        """
+        with exclusive(self.root, who=who, now=now, timeout=self._lock_timeout):
+            base = self.current()
+            if base is None or base.schema_version >= manifests.SCHEMA_VERSION:
+                return None
+            pointer = manifests.read_pointer(self.root)
+            return commit(
+                self.root, pointer, base, base.objects, source=base.source, published_by=who, now=now
+            )
+
     def verify(self, at: str | None = None) -> Verification:
         """See :meth:`MarketStore.verify`."""
         return verify_store(self.root) if at is None else verify_snapshots(self.root, [self.snapshot(at)])
