@@ -1,7 +1,7 @@
 """Campaign: what a year of 60 symbols takes on disk, with 48 h of snapshots and all local backups.
 
-Fills a year, then lives for three weeks of daily updates and backups, the last two days with a publish every two
-hours, and compacts. Writes docs/evidence/size.json; candles alone, and all feeds beside.
+Fills a year, then lives for three weeks of daily updates and backups, the last two days with a publish
+every two hours, and compacts. Writes docs/evidence/size.json; candles alone, and all feeds beside.
 """
 
 import json

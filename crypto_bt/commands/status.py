@@ -8,6 +8,7 @@ import typer
 
 from crypto_bt.commands.homes import HomeOption, JsonOption, open_home
 from crypto_bt.commands.output import UNWELL, Output, minute
+from crypto_bt.commands.upkeep import upkeep
 from crypto_bt.core.datasets import SERIES_DATASETS
 from crypto_bt.core.quality import coverage_of, data_age
 from crypto_bt.core.verdict import Verdict, not_loaded
@@ -42,6 +43,8 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     wrong += [verdict.text for verdict in feeds.values() if not verdict.passed]
     wrong += [f"{alert.what} {alert.command}" for alert in alerts]
     wrong += [night["text"]] if night["stale"] else []
+    kept = upkeep(desk, now)
+    wrong += kept["wrong"]
     out.say(f"Home {desk.home.root}, {minute(now)} UTC" + (" (clock stands still)" if _stands(desk) else ""))
     if current is None:
         out.say(not_loaded(now).at_home(desk.settings.home_option).text)
@@ -66,6 +69,8 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
         )
     if not night["stale"]:
         out.say(night["text"])
+    for line in kept["lines"]:
+        out.say(line)
     for text in wrong:
         out.say(text, style="yellow")
     out.result(
@@ -85,6 +90,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
             },
             "alerts": [json.loads(alert.to_json()) for alert in alerts],
             "night": night,
+            "upkeep": {key: value for key, value in kept.items() if key not in ("lines", "wrong")},
             "wrong": wrong,
         }
     )

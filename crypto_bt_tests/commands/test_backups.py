@@ -13,9 +13,10 @@ from typer.testing import CliRunner
 
 from crypto_bt.cli import app
 from crypto_bt.core.errors import StoreCorrupt
+from crypto_bt.core.holds import Hold
 from crypto_bt.defs.restoring_desk import roll_back
 from crypto_bt.runtime.home import Home
-from crypto_bt.store.holds import read_holds
+from crypto_bt.store.holds import place_hold, read_holds
 from crypto_bt_tests.commands.invoking import ServedHome, served_home
 from crypto_bt_tests.frames import candle_frame
 
@@ -160,6 +161,17 @@ def test_upgrade_backs_up_verifies_and_can_be_undone(home: ServedHome) -> None:
     flip(home)
     result = CliRunner().invoke(app, ["upgrade", "--home", str(home.root)])
     assert isinstance(result.exception, StoreCorrupt)
+
+
+def test_status_says_how_old_the_backup_is_and_what_this_disk_is_worth(home: ServedHome) -> None:
+    told = home.call("status", code=3)
+    assert "No backup yet" in told
+    assert "The loss of this disk would cost" in told
+    home.call("backup", "create")
+    assert "Newest backup: " in home.call("status", code=3)
+    place_hold(home.root, Hold("catch_up", NOW, "a test", "to see it"))
+    assert home.call_json("status", code=3)["upkeep"]["holds"] == ["catch_up"]
+    assert "crypto-bt resume" in home.call("status", code=3)
 
 
 def test_compact_keeps_the_newest(home: ServedHome) -> None:

@@ -229,6 +229,26 @@ def test_compaction_keeps_what_a_rollback_and_a_night_need(home: DeskHome) -> No
     assert all(item.ok for item in verify_backups(local_place(home.desk)))
 
 
+def test_checks_are_quiet_on_a_new_home_and_speak_of_what_is_wrong(home: DeskHome) -> None:
+    fresh = {
+        check.name: check for check in run_job("data_validation", home.desk, tags=home.all_symbols()).checks
+    }
+    names = ("intact", "verified", "offsite", "disk_room", "restorable")
+    assert {name: fresh[name].passed for name in names} == dict.fromkeys(names, True)
+    assert "would cost" in fresh["offsite"].text
+    assert back_up(home).success
+    flip_an_object(home)
+    market = [path for path in (local_place(home.desk).root / "objects").iterdir() if path.suffix != ".z"]
+    market[0].unlink()
+    later = {
+        check.name: check for check in run_job("data_validation", home.desk, tags=home.all_symbols()).checks
+    }
+    assert not later["intact"].passed
+    assert "candles_1h of 2026-11" in later["intact"].text
+    assert not later["verified"].passed
+    assert not later["restorable"].passed
+
+
 def test_full_disk_refuses_early_and_says_what_to_delete(home: DeskHome) -> None:
     assert back_up(home).success
     settings = home.desk.settings.model_copy(update={"DISK_MINIMUM_GB": 1e9})

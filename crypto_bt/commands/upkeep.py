@@ -1,0 +1,51 @@
+"""What ``crypto-bt status`` says of backups, the disk and what is held."""
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from crypto_bt.core.disk_room import DiskRoom, too_little
+from crypto_bt.core.wholeness import hours
+
+if TYPE_CHECKING:
+    from crypto_bt.defs.resources import Desk
+
+#: A backup is made every 24 h; two that were missed are a trouble.
+LATE: Final = timedelta(hours=50)
+
+
+def upkeep(desk: "Desk", now: datetime) -> dict[str, Any]:
+    """Time of the newest ``backup``, ``offsite``, ``disk_free_gb``, ``holds``; ``lines``, ``wrong`` to show."""
+    from crypto_bt.defs.backing_up import newest_backup, no_offsite
+    from crypto_bt.runtime.disk import disk_room
+    from crypto_bt.store.holds import read_holds
+
+    settings, option = desk.settings, desk.settings.home_option
+    current, newest = desk.store.current(), newest_backup(desk)
+    free, total = disk_room(desk.home.root)
+    holds = read_holds(desk.home.root)
+    lines, wrong = [], []
+    if newest is not None:
+        lines.append(f"Newest backup: {hours(now - newest[1])} old, of snapshot {newest[0]}.")
+        if now - newest[1] > LATE and current is not None and newest[0] != current.id:
+            wrong.append(
+                f"The newest backup is {hours(now - newest[1])} old. crypto-bt backup create{option}"
+            )
+    elif current is not None:
+        lines.append(f"No backup yet; the sensor backup_due makes one, or: crypto-bt backup create{option}")
+    if not settings.BACKUP_OFFSITE_DIR and current is not None:
+        lines.append(no_offsite(desk, now))
+    short = too_little(
+        DiskRoom(free, total),
+        minimum_gb=settings.DISK_MINIMUM_GB,
+        minimum_share=settings.DISK_MINIMUM_SHARE,
+    )
+    wrong += [f"{short} crypto-bt data compact{option}"] if short else []
+    lines += [f"{name} is {hold.text}. To go on: crypto-bt resume{option}" for name, hold in holds.items()]
+    return {
+        "backup": newest[1] if newest else None,
+        "offsite": settings.BACKUP_OFFSITE_DIR or None,
+        "disk_free_gb": round(free / 1e9, 2),
+        "holds": sorted(holds),
+        "lines": lines,
+        "wrong": wrong,
+    }
