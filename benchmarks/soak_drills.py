@@ -1,4 +1,4 @@
-"""Campaign: twenty restore drills on a year of 60 symbols, each judged by an oracle and timed.
+"""Campaign: restore drills on a year of 60 symbols, each judged by an oracle and timed.
 
 Writes docs/evidence/drills.json. Seconds are counted from the first command to a store that is complete.
 """

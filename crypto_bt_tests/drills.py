@@ -1,4 +1,4 @@
-"""Twenty restore drills: a home is broken, a person's commands mend it, an oracle judges, a clock is read.
+"""Restore drills: a home is broken, a person's commands mend it, an oracle judges, a clock is read.
 
 The oracle: every row of candles, settlements and mark prices is as it was before the damage, everything
 verifies, and the small backtest on a snapshot that is still there gives the same digest as before.
@@ -110,6 +110,8 @@ def prepared(root: Path, symbols: tuple[str, ...], now: datetime, days: int) -> 
                 )
                 copy_backup(place, made.backup.name, FolderPlace(root / "away"), now=now)
         Home(desk.home.root).prepare("", {"FIXED_NOW": now.isoformat()})
+        # The exchange was asked for a year a moment ago; a home that breaks has not.
+        desk.home.requests.unlink(missing_ok=True)
         truth = {name: desk.store.read(name) for name in ASSETS}
         references = {
             item.id: reference_backtest(desk.store, item.id).get("digest", "")
@@ -141,10 +143,19 @@ def two_newest_bad(broken: Broken) -> None:
     _restore_and_repair(broken)
 
 
-def all_bad(broken: Broken) -> None:
-    """The store is lost and every backup is bad: everything comes from the exchange again."""
+def all_lists_bad(broken: Broken) -> None:
+    """The store is lost and the list of every backup is bad; their pieces still hold a whole snapshot."""
     for back in (1, 2, 3):
         broken.spoil_backup(back)
+    shutil.rmtree(broken.root / "away")
+    shutil.rmtree(broken.home / "store")
+    _restore_and_repair(broken)
+
+
+def all_bad(broken: Broken) -> None:
+    """The store is lost and every backup is bad: everything comes from the exchange again."""
+    for path in (broken.place.root / "objects").iterdir():
+        broken.flip(path)
     shutil.rmtree(broken.root / "away")
     shutil.rmtree(broken.home / "store")
     broken.call("restore", "--latest", "--yes", codes=(1,))
@@ -322,8 +333,8 @@ def rolled_back_and_forward(broken: Broken) -> None:
 #: Breaks a home, and mends it by commands.
 Drill = Callable[[Broken], None]
 DRILLS: tuple[Drill, ...] = (
-    newest_bad, two_newest_bad, all_bad, manifest_missing, all_manifests_missing, backup_of_a_bad_store,
-    offsite_gone, offsite_alone, during_a_backtest, with_a_reader_open, pointer_flipped,
+    newest_bad, two_newest_bad, all_lists_bad, all_bad, manifest_missing, all_manifests_missing,
+    backup_of_a_bad_store, offsite_gone, offsite_alone, during_a_backtest, with_a_reader_open, pointer_flipped,
     object_flipped_in_a_backup, object_flipped_in_no_backup, five_objects_lost, all_objects_gone, store_gone,
     night_damaged, dagster_damaged, outbox_damaged, rolled_back_and_forward,
 )  # fmt: skip

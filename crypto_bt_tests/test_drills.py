@@ -11,7 +11,7 @@ from crypto_bt_tests.drills import DRILLS, DrillDesk, prepared, run_drill
 
 NOW = datetime(2026, 11, 18, 12, 7, tzinfo=UTC)
 SAMPLE = (
-    drills.two_newest_bad,
+    drills.all_lists_bad,
     drills.offsite_alone,
     drills.object_flipped_in_no_backup,
     drills.rolled_back_and_forward,
@@ -24,8 +24,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DrillDesk]:
         yield made
 
 
-def test_there_are_twenty_drills() -> None:
-    assert len(set(DRILLS)) == 20
+def test_there_are_as_many_drills_as_promised() -> None:
+    assert len(set(DRILLS)) >= 20
 
 
 @pytest.mark.parametrize("drill", SAMPLE, ids=lambda drill: drill.__name__)

@@ -14,7 +14,7 @@ LATE: Final = timedelta(hours=50)
 
 
 def upkeep(desk: "Desk", now: datetime) -> dict[str, Any]:
-    """Time of the newest ``backup``, ``offsite``, ``disk_free_gb``, ``holds``; ``lines``, ``wrong`` to show."""
+    """Time of the ``backup``, ``offsite``, ``disk_free_gb``, ``holds``; ``lines`` and ``wrong`` to show."""
     from crypto_bt.defs.backing_up import newest_backup, no_offsite
     from crypto_bt.runtime.disk import disk_room
     from crypto_bt.store.holds import read_holds

@@ -18,6 +18,7 @@ from crypto_bt.store.collecting import verify_store
 from crypto_bt.store.market_store import Snapshot
 from crypto_bt.store.mending import damaged_snapshots, is_sound
 from crypto_bt.store.results_care import verify_results
+from crypto_bt.store.salvage import salvage
 
 
 def diagnose(root: Path) -> Damage:
@@ -109,7 +110,7 @@ def find_manifest(root: Path, places: Sequence[BackupPlace]) -> bytes | None:
 
 
 def newest_good_anywhere(places: Sequence[BackupPlace]) -> tuple[BackupPlace, Backup] | None:
-    """The newest backup with market data that verifies, and where it lies."""
+    """The newest backup with market data that verifies, and where it lies; else what can be salvaged."""
     named: list[tuple[str, int]] = []
     for number, place in enumerate(places):
         try:
@@ -125,4 +126,11 @@ def newest_good_anywhere(places: Sequence[BackupPlace]) -> tuple[BackupPlace, Ba
                     return place, backup
         except StoreError:
             continue
+    for place in places:
+        try:
+            loose = salvage(place)
+        except StoreError:
+            continue
+        if loose is not None:
+            return place, loose
     return None

@@ -15,7 +15,7 @@ from crypto_bt.core.recovery import Damage, Help, Plan, Remedy, decide
 from crypto_bt.store import SnapshotStore
 from crypto_bt.store.backup import check_whole, create_backup
 from crypto_bt.store.backup_places import FolderPlace
-from crypto_bt.store.diagnosis import diagnose, help_for
+from crypto_bt.store.diagnosis import diagnose, help_for, newest_good_anywhere
 from crypto_bt.store.recovering import recover
 from crypto_bt.store.results_care import verify_results
 from crypto_bt_tests.store.homes import NIGHT, profit_of, publish_night, small_home, visible
@@ -217,3 +217,25 @@ def test_unreadable_file_is_never_called_corrupt(home: Path) -> None:
     assert "pointer=False, manifest=False, objects=(), others=(), results=()" in done.stdout
     damage = Damage(unreadable="Permission denied")
     assert [step.remedy for step in decide(damage, Help(), [], NOW).steps] == [Remedy.WAIT]
+
+
+def test_lists_of_all_backups_damaged_their_pieces_still_give_the_newest_snapshot(
+    home: Path, place: FolderPlace
+) -> None:
+    back_up(home, place)
+    publish_marked(store_of(home), 4)
+    create_backup(place, home, now=NOW + timedelta(hours=1), reason="test", program="1")
+    for path in (place.root / "manifests").iterdir():
+        path.write_bytes(b"{}")
+    shutil.rmtree(home / "store" / "snapshots")
+    plans = mend(home, place)
+    assert plans[0].steps[0].remedy in (Remedy.COPY, Remedy.RESTORE)
+    assert visible(home) == 4
+    shutil.rmtree(home / "store")
+    found = newest_good_anywhere([place])
+    assert found is not None
+    assert found[1].snapshot == "000004"
+    [lost] = [path for path in (place.root / "objects").iterdir() if path.name == found[1].files[1].pieces[0]]
+    lost.unlink()
+    older = newest_good_anywhere([place])
+    assert older is None or older[1].snapshot == "000003"
