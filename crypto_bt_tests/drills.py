@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import polars as pl
@@ -28,6 +30,7 @@ from crypto_bt.store.backup import check_whole, copy_backup, create_backup
 from crypto_bt.store.backup_manifests import backup_names
 from crypto_bt.store.backup_places import FolderPlace
 from crypto_bt_tests.defs.desk_home import desk_home
+from crypto_bt_tests.store.campaign import context
 from crypto_bt_tests.store.homes import make_database, publish_night, rows_in
 
 ASSETS = ["candles_1h", "candles_4h", "candles_1d", "funding_rates", "mark_price_1h"]
@@ -231,27 +234,33 @@ def during_a_backtest(broken: Broken) -> None:
 
 
 def with_a_reader_open(broken: Broken) -> None:
-    """A reader reads its snapshot over and over while the store is restored and compacted."""
+    """Another process reads its snapshot over and over while the store is restored."""
     current = broken.store.current()
     assert current is not None
-    expected = broken.store.read("candles_1h", at=current.id)
-    stop = threading.Event()
-    wrong: list[str] = []
-
-    def read() -> None:
-        while not stop.is_set():
-            if not broken.store.read("candles_1h", at=current.id).equals(expected):
-                wrong.append("a reader saw another state")
-
-    thread = threading.Thread(target=read)
-    thread.start()
+    stop, (inlet, outlet) = context.Event(), context.Pipe(duplex=False)
+    process = context.Process(target=read_until, args=(broken.store.root, current.id, stop, outlet))
+    process.start()
+    outlet.close()
+    assert inlet.recv() == "reading"
     try:
         broken.call("restore", "--latest", "--yes")
     finally:
         stop.set()
-        thread.join()
-    assert not wrong
+    times, states = inlet.recv()
+    process.join(60)
+    assert times > 0
+    assert states == 1, f"the reader saw {states} states"
     broken.call("data", "repair")
+
+
+def read_until(root: Path, snapshot: str, stop: Event, tell: Connection) -> None:
+    """Read H1 of a snapshot until ``stop``; tell how often, and how many different answers there were."""
+    store, answers = SnapshotStore(root, views=False), []
+    while not answers or not stop.is_set():
+        answers.append(store.read("candles_1h", columns=["close"], at=snapshot)["close"].sum())
+        if len(answers) == 1:
+            tell.send("reading")
+    tell.send((len(answers), len(set(answers))))
 
 
 def pointer_flipped(broken: Broken) -> None:
@@ -334,9 +343,9 @@ def rolled_back_and_forward(broken: Broken) -> None:
 Drill = Callable[[Broken], None]
 DRILLS: tuple[Drill, ...] = (
     newest_bad, two_newest_bad, all_lists_bad, all_bad, manifest_missing, all_manifests_missing,
-    backup_of_a_bad_store, offsite_gone, offsite_alone, during_a_backtest, with_a_reader_open, pointer_flipped,
-    object_flipped_in_a_backup, object_flipped_in_no_backup, five_objects_lost, all_objects_gone, store_gone,
-    night_damaged, dagster_damaged, outbox_damaged, rolled_back_and_forward,
+    backup_of_a_bad_store, offsite_gone, offsite_alone, during_a_backtest, with_a_reader_open,
+    pointer_flipped, object_flipped_in_a_backup, object_flipped_in_no_backup, five_objects_lost,
+    all_objects_gone, store_gone, night_damaged, dagster_damaged, outbox_damaged, rolled_back_and_forward,
 )  # fmt: skip
 
 

@@ -14,10 +14,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from crypto_bt.core.errors import CryptoBtError
+from crypto_bt.core.recovery import decide
 from crypto_bt.store import SnapshotStore
 from crypto_bt.store.backup import create_backup, prune_backups, verify_backups
 from crypto_bt.store.backup_manifests import backup_names, read_backup
 from crypto_bt.store.backup_places import FolderPlace
+from crypto_bt.store.diagnosis import diagnose, help_for
+from crypto_bt.store.recovering import recover
 from crypto_bt.store.restoring import restore_market, restore_results, restore_to
 from crypto_bt.store.restoring_all import restore_dagster, restore_others
 from crypto_bt.store.results_care import drop_nights, verify_results
@@ -34,7 +37,17 @@ from crypto_bt_tests.store.homes import (
 )
 from crypto_bt_tests.store.samples import NOW, publish_marked
 
-PHASES = ("backup", "prune", "restore", "restore_to", "restore_all", "rollback", "gc", "drop_nights")
+PHASES = (
+    "backup",
+    "prune",
+    "restore",
+    "restore_to",
+    "restore_all",
+    "rollback",
+    "gc",
+    "drop_nights",
+    "recover",
+)
 BACKED_UP, PRESENT = 3, 5
 LATER = NIGHT + timedelta(days=1)
 
@@ -76,6 +89,9 @@ def run_phase(root: Path, phase: str) -> None:
         SnapshotStore(home / "store", views=False).roll_back("000002", who="campaign", now=now)
     elif phase == "gc":
         SnapshotStore(home / "store", views=False).gc(["000004"])
+    elif phase == "recover":
+        while not (damage := diagnose(home)).none:
+            recover(home, decide(damage, help_for(home, damage, [place]), [], now), [place], now=now)
     elif phase == "drop_nights":
         drop_nights(home / "results", [LATER])
     else:
@@ -90,6 +106,18 @@ def run_phase(root: Path, phase: str) -> None:
             restore_others(place, backup, home, now=now, settle=lambda copy, path: None)
 
 
+def copy_of(desk: Path, root: Path, phase: str) -> Path:
+    """A copy of the desk; for a recovery with the newest manifest and an object of the oldest one damaged."""
+    shutil.copytree(desk, root)
+    if phase == "recover":
+        store = SnapshotStore(root / "home" / "store", views=False)
+        first, second = (set(store.snapshot(item).objects) for item in ("000001", "000002"))
+        lost = min(ref.sha256 for ref in first - second)
+        (store.root / "objects" / f"{lost}.parquet").write_bytes(b"PAR1")
+        (store.root / "snapshots" / "000005.json").write_bytes(b"{}")
+    return root
+
+
 def child(root: Path, phase: str, at: int, torn: bool, done: Connection) -> None:
     """Run the phase, be killed at operation ``at``, or report how many operations there were."""
     with Countdown(at, kill_self, torn=torn).installed() as count:
@@ -99,8 +127,7 @@ def child(root: Path, phase: str, at: int, torn: bool, done: Connection) -> None
 
 def operations(desk: Path, work: Path, phase: str) -> int:
     """How many operations the phase takes when nothing strikes."""
-    root = work / f"count-{phase}"
-    shutil.copytree(desk, root)
+    root = copy_of(desk, work / f"count-{phase}", phase)
     inlet, outlet = context.Pipe(duplex=False)
     process = context.Process(target=child, args=(root, phase, 0, False, outlet))
     process.start()
@@ -114,8 +141,7 @@ def operations(desk: Path, work: Path, phase: str) -> int:
 
 def kill_once(desk: Path, work: Path, phase: str, at: int, torn: bool) -> Counter[str]:
     """Kill the phase at operation ``at`` of it, and assert what must hold afterwards."""
-    root = work / f"{phase}-{at}-{torn}"
-    shutil.copytree(desk, root)
+    root = copy_of(desk, work / f"{phase}-{at}-{torn}", phase)
     inlet, outlet = context.Pipe(duplex=False)
     process = context.Process(target=child, args=(root, phase, at, torn, outlet))
     process.start()
@@ -137,14 +163,17 @@ def examine(root: Path, phase: str, *, finished: bool) -> Counter[str]:
     assert all(item.ok for item in seen), f"{phase}: an unfinished backup is listed: {seen}"
     counts = {"backup": (2, 3), "prune": (2, 1)}.get(phase, (2, 2))
     assert len(seen) in ((counts[1],) if finished else counts), f"{phase}: {len(seen)} backups"
+    if phase == "recover" and not finished:
+        return Counter({f"recover_{'new' if diagnose(home).none else 'old'}": 1})
     store = SnapshotStore(home / "store", views=False)
     verification = store.verify()
     assert verification.ok, f"{phase}: {verification}"
-    goal = {"restore": 3, "restore_all": 3, "rollback": 2}.get(phase, PRESENT)
+    goal = {"restore": 3, "restore_all": 3, "rollback": 2, "recover": 4}.get(phase, PRESENT)
     shown = visible(home)
     assert shown in ((goal,) if finished else (goal, PRESENT)), f"{phase}: publish {shown} is visible"
     ids = [item.id for item in store.snapshots()]
-    assert "000005" in ids, f"{phase}: the newest snapshot was lost"
+    newest = "000004" if phase == "recover" else "000005"
+    assert newest in ids, f"{phase}: the newest whole snapshot was lost"
     assert not verify_results(home / "results"), phase
     assert profit_of(home, LATER) == 2.0, f"{phase}: a night was lost"
     assert profit_of(home, NIGHT) == 1.0 or phase == "drop_nights", f"{phase}: a night was lost"

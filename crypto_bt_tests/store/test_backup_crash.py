@@ -5,7 +5,7 @@ from pathlib import Path
 from crypto_bt_tests.store.backup_campaign import PHASES, Tally, operations, prepare, run_round
 
 SEED = "20261123"
-KILLS = 24
+KILLS = 27
 
 
 def test_kill_at_random_operations_loses_nothing_and_shows_nothing_unfinished(tmp_path: Path) -> None:
