@@ -25,6 +25,8 @@ from crypto_bt.cli import app
 from crypto_bt.core.errors import StoreCorrupt
 from crypto_bt.defs.reference_backtest import reference_backtest
 from crypto_bt.runtime.home import Home
+from crypto_bt.simulator.serving import running
+from crypto_bt.simulator.synthetic import SyntheticMarket
 from crypto_bt.store import SnapshotStore
 from crypto_bt.store.backup import check_whole, copy_backup, create_backup
 from crypto_bt.store.backup_manifests import backup_names
@@ -42,6 +44,7 @@ class DrillDesk:
     """A prepared home with three backups, three days apart from now, and what is true of it."""
 
     root: Path
+    symbols: tuple[str, ...]
     start: datetime
     now: datetime
     truth: dict[str, pl.DataFrame]
@@ -121,7 +124,7 @@ def prepared(root: Path, symbols: tuple[str, ...], now: datetime, days: int) -> 
             for item in desk.store.snapshots()
         }
         start = (began - timedelta(days=days - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
-        yield DrillDesk(root, start, now, truth, references)
+        yield DrillDesk(root, symbols, start, now, truth, references)
 
 
 def _restore_and_repair(broken: Broken, *words: str) -> None:
@@ -353,14 +356,16 @@ def run_drill(desk: DrillDesk, work: Path, drill: Drill) -> float:
     """Break a copy of the desk and mend it by ``drill``; how many seconds that took."""
     root = work / drill.__name__
     shutil.copytree(desk.root, root)
-    Home(root / "home").prepare(
-        "", {"CRYPTO_BT_HOME": str(root / "home"), "BACKUP_OFFSITE_DIR": str(root / "away")}
-    )
     broken = Broken(root, desk, random.Random(f"{SEED}/{drill.__name__}"))
-    began = time.monotonic()
-    drill(broken)
-    seconds = time.monotonic() - began
-    judge(broken)
+    # An exchange of its own: what an earlier drill has asked would look like a live trader's use of the limit.
+    market = SyntheticMarket(7, desk.symbols, clock=lambda: desk.now)
+    with running(market, weight_limit=100_000) as exchange:
+        values = {"CRYPTO_BT_HOME": str(root / "home"), "BACKUP_OFFSITE_DIR": str(root / "away")}
+        Home(root / "home").prepare("", {**values, "EXCHANGE_URL": exchange.url})
+        began = time.monotonic()
+        drill(broken)
+        seconds = time.monotonic() - began
+        judge(broken)
     shutil.rmtree(root)
     return seconds
 

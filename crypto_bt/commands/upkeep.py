@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from crypto_bt.core.disk_room import DiskRoom, too_little
 from crypto_bt.core.wholeness import hours
 
 if TYPE_CHECKING:
@@ -15,13 +14,13 @@ LATE: Final = timedelta(hours=50)
 
 def upkeep(desk: "Desk", now: datetime) -> dict[str, Any]:
     """Time of the ``backup``, ``offsite``, ``disk_free_gb``, ``holds``; ``lines`` and ``wrong`` to show."""
-    from crypto_bt.defs.backing_up import newest_backup, no_offsite
+    from crypto_bt.defs.backing_up import lacking_room, newest_backup, no_offsite
     from crypto_bt.runtime.disk import disk_room
     from crypto_bt.store.holds import read_holds
 
     settings, option = desk.settings, desk.settings.home_option
     current, newest = desk.store.current(), newest_backup(desk)
-    free, total = disk_room(desk.home.root)
+    free, _ = disk_room(desk.home.root)
     holds = read_holds(desk.home.root)
     lines, wrong = [], []
     if newest is not None:
@@ -34,11 +33,7 @@ def upkeep(desk: "Desk", now: datetime) -> dict[str, Any]:
         lines.append(f"No backup yet; the sensor backup_due makes one, or: crypto-bt backup create{option}")
     if not settings.BACKUP_OFFSITE_DIR and current is not None:
         lines.append(no_offsite(desk, now))
-    short = too_little(
-        DiskRoom(free, total),
-        minimum_gb=settings.DISK_MINIMUM_GB,
-        minimum_share=settings.DISK_MINIMUM_SHARE,
-    )
+    short = lacking_room(desk)
     wrong += [f"{short} crypto-bt data compact{option}"] if short else []
     lines += [f"{name} is {hold.text}. To go on: crypto-bt resume{option}" for name, hold in holds.items()]
     return {

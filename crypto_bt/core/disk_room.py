@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from crypto_bt.core.errors import StoreError
-
 _GB = 1e9
 
 
@@ -29,13 +27,6 @@ def too_little(room: DiskRoom, *, minimum_gb: float, minimum_share: float) -> st
         f"Only {room.free / _GB:.2f} GB ({room.share:.1%}) of the disk are free; "
         f"needed are {minimum_gb:g} GB and {minimum_share:.0%}."
     )
-
-
-def check_room(room: DiskRoom, sizes: Mapping[str, int], *, minimum_gb: float, minimum_share: float) -> None:
-    """Raise StoreError when ``room`` is too little, naming what of the home (``sizes``) could be deleted."""
-    short = too_little(room, minimum_gb=minimum_gb, minimum_share=minimum_share)
-    if short:
-        raise StoreError(short, what_to_delete(sizes))
 
 
 def what_to_delete(sizes: Mapping[str, int]) -> str:

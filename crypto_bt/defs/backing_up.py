@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Final
 
 from crypto_bt import __version__
-from crypto_bt.core.disk_room import DiskRoom, check_room
-from crypto_bt.core.errors import CryptoBtError
+from crypto_bt.core.disk_room import DiskRoom, too_little, what_to_delete
+from crypto_bt.core.errors import CryptoBtError, StoreError
 from crypto_bt.core.retention import backups_to_keep, offsite_due, offsite_to_keep
 from crypto_bt.defs.reference_backtest import reference_backtest
 from crypto_bt.defs.resources import Desk
@@ -64,11 +64,17 @@ def alone(desk: Desk, who: str, patience: float = PATIENCE) -> Iterator[None]:
 
 def check_disk(desk: Desk) -> None:
     """Raise StoreError, saying what could be deleted, when the disk is nearly full."""
+    short = lacking_room(desk)
+    if short:
+        raise StoreError(short, what_to_delete(folder_sizes(desk.home.root)))
+
+
+def lacking_room(desk: Desk) -> str:
+    """Why the disk has too little room for the settings of ``desk``; empty if it has enough."""
     free, total = disk_room(desk.home.root)
     settings = desk.settings
-    check_room(
+    return too_little(
         DiskRoom(free, total),
-        folder_sizes(desk.home.root),
         minimum_gb=settings.DISK_MINIMUM_GB,
         minimum_share=settings.DISK_MINIMUM_SHARE,
     )

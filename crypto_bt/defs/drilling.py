@@ -14,6 +14,7 @@ from crypto_bt.store import SnapshotStore
 from crypto_bt.store.backup import check_whole
 from crypto_bt.store.backup_manifests import MARKET, RESULTS, Backup, backup_names, read_backup
 from crypto_bt.store.backup_places import BackupPlace
+from crypto_bt.store.durable import sweep_temporaries
 from crypto_bt.store.restoring import restore_to
 
 
@@ -52,6 +53,7 @@ def drill(desk: Desk, now: datetime, *, offsite: bool | None = None) -> Drill:
         if not names:
             raise UsageError(f"There is no backup at {place.address}.", "Make one: crypto-bt backup create")
         scratch = desk.home.root / "work" / "drill"
+        sweep_temporaries(scratch.parent)
         shutil.rmtree(scratch, ignore_errors=True)
         try:
             began = time.monotonic()

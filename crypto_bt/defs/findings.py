@@ -5,10 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from crypto_bt.core.disk_room import DiskRoom, too_little, what_to_delete
+from crypto_bt.core.disk_room import what_to_delete
 from crypto_bt.core.errors import CryptoBtError
 from crypto_bt.core.holds import Hold
-from crypto_bt.defs.backing_up import all_places, local_place, newest_backup, no_offsite, offsite_place
+from crypto_bt.defs.backing_up import (
+    all_places,
+    lacking_room,
+    local_place,
+    newest_backup,
+    no_offsite,
+    offsite_place,
+)
 from crypto_bt.defs.recovery import look
 from crypto_bt.defs.resources import Desk
 from crypto_bt.runtime.disk import disk_room, folder_sizes
@@ -107,12 +114,7 @@ def _offsite(desk: Desk, now: datetime) -> list[Finding]:
 
 def _room(desk: Desk, now: datetime) -> list[Finding]:
     free, total = disk_room(desk.home.root)
-    settings = desk.settings
-    short = too_little(
-        DiskRoom(free, total),
-        minimum_gb=settings.DISK_MINIMUM_GB,
-        minimum_share=settings.DISK_MINIMUM_SHARE,
-    )
+    short = lacking_room(desk)
     mend = what_to_delete(folder_sizes(desk.home.root)) if short else ""
     return [Finding("disk", not short, short or f"{free / 1e9:.1f} GB free ({free / total:.0%})", mend)]
 

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import dagster as dg
 
-from crypto_bt.core.disk_room import DiskRoom, too_little, what_to_delete
+from crypto_bt.core.disk_room import what_to_delete
 from crypto_bt.core.errors import CryptoBtError
-from crypto_bt.defs.backing_up import local_place, no_offsite, offsite_place
+from crypto_bt.defs.backing_up import lacking_room, local_place, no_offsite, offsite_place
 from crypto_bt.defs.recovery import look
 from crypto_bt.defs.resources import Desk
 from crypto_bt.runtime.disk import disk_room, folder_sizes
@@ -72,12 +72,7 @@ def off_this_machine(desk: Desk) -> Found:
 def room(desk: Desk) -> Found:
     """The disk has room enough for updates and backups to begin."""
     free, total = disk_room(desk.home.root)
-    settings, sizes = desk.settings, folder_sizes(desk.home.root)
-    short = too_little(
-        DiskRoom(free, total),
-        minimum_gb=settings.DISK_MINIMUM_GB,
-        minimum_share=settings.DISK_MINIMUM_SHARE,
-    )
+    sizes, short = folder_sizes(desk.home.root), lacking_room(desk)
     figures = {"free_gb": round(free / 1e9, 2), "free_share": round(free / total, 4)}
     figures |= {f"{name.replace('/', '_')}_mb": round(size / 1e6, 1) for name, size in sizes.items()}
     return (

@@ -18,6 +18,7 @@ from crypto_bt.store.backup import create_backup, verify_backups
 from crypto_bt.store.backup_manifests import DAGSTER, OTHER, Backup, backup_names, check_name, read_backup
 from crypto_bt.store.backup_places import BackupPlace
 from crypto_bt.store.diagnosis import newest_good_anywhere
+from crypto_bt.store.durable import sweep_temporaries
 from crypto_bt.store.holds import place_hold
 from crypto_bt.store.restoring import plan_market, plan_results, restore_market, restore_results
 from crypto_bt.store.restoring_all import restore_dagster, restore_others
@@ -97,6 +98,8 @@ def restore_desk(
             stack.enter_context(desk.home.locked("service", "crypto-bt restore"))
         stack.enter_context(alone(desk, "crypto-bt restore", 60))
         stack.enter_context(desk.home.locked("market", "crypto-bt restore", 60))
+        # What a restore that was killed left beside.
+        sweep_temporaries(root)
         before = _before(desk, now)
         market = restore_market(place, backup, root, now=now)
         results = restore_results(place, backup, root, now=now)

@@ -13,7 +13,6 @@ from typing import Any, Final
 from crypto_bt.core.errors import StoreCorrupt, StoreError
 from crypto_bt.core.retention import BackupFact
 from crypto_bt.store.backup_contents import (
-    DOCTOR,
     RESULTS_FOLDER,
     STORE_FOLDER,
     Content,
@@ -39,6 +38,7 @@ from crypto_bt.store.backup_manifests import (
 )
 from crypto_bt.store.backup_places import BackupPlace
 from crypto_bt.store.collecting import verify_store
+from crypto_bt.store.databases import DOCTOR
 from crypto_bt.store.documents import sha256_hex
 from crypto_bt.store.results_care import verify_results
 

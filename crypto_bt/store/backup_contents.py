@@ -5,7 +5,6 @@ present, which no restore may lift.
 """
 
 import os
-import sqlite3
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,9 +12,10 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from crypto_bt.core.errors import StoreCorrupt, StoreError
+from crypto_bt.core.errors import StoreCorrupt
 from crypto_bt.store import manifests, objects
 from crypto_bt.store.backup_manifests import DAGSTER, MARKET, OTHER, RESULTS
+from crypto_bt.store.databases import DOCTOR, copy_database, is_database
 from crypto_bt.store.documents import sha256_hex
 from crypto_bt.store.durable import TEMPORARY_PREFIX, read_bytes
 from crypto_bt.store.results import NIGHTS, RUNS, ResultsStore
@@ -25,7 +25,6 @@ RESULTS_FOLDER: Final = "results"
 DAGSTER_FOLDER: Final = "dagster"
 #: Files whose bytes are cut into pieces of this size: what did not change in them is not copied again.
 PIECE: Final = 1_000_000
-_SQLITE: Final = b"SQLite format 3\x00"
 _OWN_FOLDERS: Final = frozenset(
     {STORE_FOLDER, RESULTS_FOLDER, DAGSTER_FOLDER, "backups", "aside", "pages", "logs", "work"}
 )
@@ -157,50 +156,15 @@ def pieces_of(content: Content) -> Iterator[bytes]:
             raise StoreCorrupt(f"{content.file} is corrupt: its bytes are not what was published.", DOCTOR)
         yield data
         return
-    with content.file.open("rb") as file:
-        if file.read(len(_SQLITE)) != _SQLITE:
-            file.seek(0)
-            yield from _cut(file.read())
-            return
+    if not is_database(content.file):
+        yield from _cut(content.file.read_bytes())
+        return
     with tempfile.TemporaryDirectory(prefix="crypto_bt-backup-") as work:
         copy = Path(work) / "copy.db"
         copy_database(content.file, copy)
         with copy.open("rb") as file:
             while piece := file.read(PIECE):
                 yield piece
-
-
-DOCTOR: Final = "See what is wrong and what mends it: crypto-bt doctor"
-
-
-def copy_database(source: Path, copy: Path) -> None:
-    """Copy an SQLite database, with whoever writes it at work, and check the copy.
-
-    StoreCorrupt if it is damaged; StoreError if it is locked or cannot be read.
-    """
-    try:
-        reading = sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True, timeout=30)
-        writing = sqlite3.connect(copy)
-        try:
-            reading.backup(writing)
-            # The copy stands alone: without this, opening it would make a second file beside it.
-            writing.execute("PRAGMA journal_mode = DELETE")
-            [verdict] = writing.execute("PRAGMA quick_check(1)").fetchone()
-        finally:
-            writing.close()
-            reading.close()
-    except sqlite3.OperationalError as error:
-        raise StoreError(f"{source} cannot be copied: {error}.", "Is it locked, or the disk full?") from error
-    except sqlite3.DatabaseError as error:
-        raise StoreCorrupt(f"{source} is corrupt: {error}.", DOCTOR) from error
-    if verdict != "ok":
-        raise StoreCorrupt(f"{source} is corrupt: {verdict}.", DOCTOR)
-
-
-def is_database(path: Path) -> bool:
-    """Whether the file is an SQLite database."""
-    with path.open("rb") as file:
-        return file.read(len(_SQLITE)) == _SQLITE
 
 
 def _cut(data: bytes) -> Iterator[bytes]:

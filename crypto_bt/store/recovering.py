@@ -14,7 +14,7 @@ from crypto_bt.store.backup_contents import RESULTS_FOLDER, STORE_FOLDER
 from crypto_bt.store.backup_manifests import RESULTS, backup_names, read_backup, read_piece
 from crypto_bt.store.backup_places import BackupPlace
 from crypto_bt.store.diagnosis import find_manifest, find_piece, newest_good_anywhere
-from crypto_bt.store.durable import make_folder, read_bytes, write_atomically
+from crypto_bt.store.durable import make_folder, read_bytes, temporary_beside, write_atomically, write_new
 from crypto_bt.store.locking import exclusive
 from crypto_bt.store.market_store import ObjectRef, Snapshot
 from crypto_bt.store.mending import clear_damage, is_sound, point_at, put_objects
@@ -158,8 +158,8 @@ def _forget_pointer(root: Path, store: Path, now: datetime) -> list[str]:
     except StoreCorrupt as error:
         if path.exists():
             # A copy: CURRENT itself is replaced by the rename that names the good snapshot.
-            copy = store / f".damaged-{manifests.CURRENT}"
-            copy.write_bytes(path.read_bytes())
+            copy = temporary_beside(path)
+            write_new(copy, read_bytes(path))
             put_aside(root, copy, why=error.what, now=now, name=manifests.CURRENT)
             return [f"{STORE_FOLDER}/{manifests.CURRENT}"]
     return []

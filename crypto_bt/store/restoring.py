@@ -13,10 +13,11 @@ from typing import Final
 
 from crypto_bt.core.errors import SourceMismatch, StoreCorrupt, StoreError, UsageError
 from crypto_bt.store import manifests, objects
-from crypto_bt.store.backup_contents import DOCTOR, RESULTS_FOLDER, STORE_FOLDER
+from crypto_bt.store.backup_contents import RESULTS_FOLDER, STORE_FOLDER
 from crypto_bt.store.backup_manifests import MARKET, RESULTS, Backup, BackupFile, read_pieces
 from crypto_bt.store.backup_places import BackupPlace
 from crypto_bt.store.collecting import verify_store
+from crypto_bt.store.databases import DOCTOR
 from crypto_bt.store.documents import sha256_hex
 from crypto_bt.store.duckdb_views import refresh_views
 from crypto_bt.store.durable import (

@@ -9,9 +9,10 @@ from typing import Final
 
 from crypto_bt.core.errors import StoreError
 from crypto_bt.store.aside import put_aside
-from crypto_bt.store.backup_contents import DAGSTER_FOLDER, is_database
+from crypto_bt.store.backup_contents import DAGSTER_FOLDER
 from crypto_bt.store.backup_manifests import DAGSTER, OTHER, Backup, BackupFile
 from crypto_bt.store.backup_places import BackupPlace
+from crypto_bt.store.databases import damage_of, is_database, transfer
 from crypto_bt.store.durable import (
     exchange,
     make_folder,
@@ -105,9 +106,12 @@ def _put_database(root: Path, copy: Path, target: Path, now: datetime) -> None:
     make_folder(target.parent)
     if target.exists():
         try:
-            with closing(sqlite3.connect(copy)) as source, closing(sqlite3.connect(target)) as sink:
+            with (
+                closing(sqlite3.connect(copy)) as source,
+                closing(sqlite3.connect(target, timeout=0)) as sink,
+            ):
                 sink.execute("PRAGMA schema_version")
-                source.backup(sink)
+                transfer(source, sink)
             return
         except sqlite3.OperationalError as error:
             raise StoreError(
@@ -147,15 +151,5 @@ def _refused(item: BackupFile, error: OSError) -> StoreError:
 
 def damaged_databases(root: Path) -> list[str]:
     """Paths of the databases of a home that SQLite finds damaged; one that is locked is not among them."""
-    found = []
-    for path in sorted([*root.glob("*.db"), *root.glob("*/*.db"), *(root / DAGSTER_FOLDER).rglob("*.db")]):
-        try:
-            with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-                [verdict] = connection.execute("PRAGMA quick_check(1)").fetchone()
-        except sqlite3.OperationalError:
-            continue
-        except sqlite3.DatabaseError as error:
-            verdict = str(error)
-        if verdict != "ok":
-            found.append(str(path.relative_to(root)))
-    return sorted(set(found))
+    paths = {*root.glob("*.db"), *root.glob("*/*.db"), *(root / DAGSTER_FOLDER).rglob("*.db")}
+    return sorted(str(path.relative_to(root)) for path in paths if damage_of(path))

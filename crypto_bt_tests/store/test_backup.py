@@ -1,5 +1,6 @@
 """Backups: only what verifies is backed up, only what is lacking is copied, only what is whole is listed."""
 
+import errno
 import os
 import random
 import sqlite3
@@ -21,12 +22,18 @@ from crypto_bt.store.backup import (
 )
 from crypto_bt.store.backup_manifests import backup_names, read_backup, read_pieces
 from crypto_bt.store.backup_places import BackupPlace, FolderPlace
+from crypto_bt.store.databases import copy_database
 from crypto_bt.store.durable import TEMPORARY_PREFIX
 from crypto_bt_tests.store.faults import Countdown, disk_broken, disk_full
 from crypto_bt_tests.store.homes import CANARY, add_rows, publish_night, rows_in, small_home
 from crypto_bt_tests.store.samples import NOW, publish_marked
 
 SEED = 7
+
+
+def read_only() -> None:
+    """What the system says when the disk was mounted anew after an error."""
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
 
 def make(place: BackupPlace, root: Path, now: datetime = NOW, **known: object) -> str:
@@ -111,9 +118,17 @@ def test_home_that_does_not_verify_is_refused_and_the_last_good_one_stays(
     assert newest_good(place) is not None
 
 
-def test_corrupt_database_is_refused_and_a_locked_one_is_not_called_corrupt(
-    home: Path, place: FolderPlace
-) -> None:
+def test_locked_database_is_not_called_corrupt(tmp_path: Path) -> None:
+    database = tmp_path / "locked.db"
+    with closing(sqlite3.connect(database, isolation_level=None)) as holder:
+        holder.execute("CREATE TABLE events (id INTEGER)")
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreError, match="locked") as refused:
+            copy_database(database, tmp_path / "copy.db", patience=0.1)
+    assert not isinstance(refused.value, StoreCorrupt)
+
+
+def test_corrupt_database_is_refused(home: Path, place: FolderPlace) -> None:
     database = home / "dagster" / "history" / "runs.db"
     data = bytearray(database.read_bytes())
     data[4096 : 4096 + 2000] = os.urandom(2000)
@@ -127,7 +142,12 @@ def test_corrupt_database_is_refused_and_a_locked_one_is_not_called_corrupt(
 
 
 @pytest.mark.parametrize(
-    ("strike", "said"), [(disk_full, "No space left on device"), (disk_broken, "Input/output error")]
+    ("strike", "said"),
+    [
+        (disk_full, "No space left on device"),
+        (disk_broken, "Input/output error"),
+        (read_only, "Read-only file system"),
+    ],
 )
 def test_disk_error_at_every_operation_lists_only_whole_backups(
     tmp_path: Path, strike: Callable[[], None], said: str
