@@ -13,15 +13,18 @@ import typer
 from crypto_bt import __version__
 from crypto_bt.commands import (
     backtest,
+    backups,
     compare,
     compare_live,
     data,
     demo,
     dev,
+    doctor,
     holding,
     homes,
     portfolio,
     report,
+    restore,
     simulate,
     sql,
     status,
@@ -29,6 +32,7 @@ from crypto_bt.commands import (
     sweep,
     universe,
     up,
+    upgrade,
 )
 from crypto_bt.core.errors import CryptoBtError
 
@@ -69,6 +73,11 @@ app.command()(holding.pause)
 app.command()(holding.resume)
 app.command()(status.status)
 app.command("sql")(sql.sql)
+app.command()(restore.restore)
+app.command()(restore.rollback)
+app.command()(doctor.doctor)
+app.command()(upgrade.upgrade)
+app.add_typer(backups.app, name="backup")
 app.add_typer(data.app, name="data")
 app.add_typer(universe.app, name="universe")
 app.command("sweep")(sweep.sweep)

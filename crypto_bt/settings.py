@@ -21,6 +21,7 @@ from crypto_bt.core.errors import SettingsError, UsageError
 from crypto_bt.core.market import STANDARD_TIMEFRAMES, Timeframe, parse_symbol
 from crypto_bt.core.universe import UNIVERSE
 from crypto_bt.settings_backtest import BacktestSettings
+from crypto_bt.settings_backup import BackupSettings
 from crypto_bt.settings_night import NightSettings
 from crypto_bt.settings_risk import RiskSettings
 
@@ -31,7 +32,7 @@ LIVE_HOME: Final = PROJECT / "data" / "live"
 FOREIGN_KEYS: Final = frozenset({"DAGSTER_HOME"})
 
 
-class Settings(NightSettings, BacktestSettings, RiskSettings):
+class Settings(NightSettings, BacktestSettings, BackupSettings, RiskSettings):
     """The settings, as read from the environment and the home's ``.env``."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=True, env_ignore_empty=True)
@@ -213,7 +214,7 @@ def render_example() -> str:
         "# Settings of crypto_bt. Copied to each home's .env by set-up; uncomment what you change.",
         "# A line uncommented here wins over the environment.",
     ]
-    later = BacktestSettings.model_fields.keys()
+    later = BacktestSettings.model_fields.keys() | BackupSettings.model_fields.keys()
     for name, known in sorted(Settings.model_fields.items(), key=lambda field: field[0] in later):
         lines += ["", f"# {known.description}", f"#{name}={_default_text(known.default)}"]
     return "\n".join(lines) + "\n"

@@ -73,6 +73,7 @@ def _forget_dead_runs(home: Home) -> None:
 
 
 def require_free(port: int) -> None:
+    """Raise UsageError where something listens on ``port`` already."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

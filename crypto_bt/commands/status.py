@@ -8,6 +8,7 @@ import typer
 
 from crypto_bt.commands.homes import HomeOption, JsonOption, open_home
 from crypto_bt.commands.output import UNWELL, Output, minute
+from crypto_bt.commands.upkeep import upkeep
 from crypto_bt.core.datasets import SERIES_DATASETS
 from crypto_bt.core.holds import NIGHT
 from crypto_bt.core.quality import coverage_of, data_age
@@ -44,6 +45,8 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     wrong += [f"{alert.what} {alert.command}" for alert in alerts]
     off = _off(desk)
     wrong += [night["text"]] if night["stale"] and NIGHT not in off else []
+    kept = upkeep(desk, now)
+    wrong += kept["wrong"]
     out.say(f"Home {desk.home.root}, {minute(now)} UTC" + (" (clock stands still)" if _stands(desk) else ""))
     if current is None:
         out.say(not_loaded(now).at_home(desk.settings.home_option).text)
@@ -70,6 +73,8 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
         out.say(night["text"])
     for text in off.values():
         out.say(text)
+    for line in kept["lines"]:
+        out.say(line)
     for text in wrong:
         out.say(text, style="yellow")
     out.result(
@@ -90,6 +95,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
             "alerts": [json.loads(alert.to_json()) for alert in alerts],
             "night": night,
             "off": off,
+            "upkeep": {key: value for key, value in kept.items() if key not in ("lines", "wrong")},
             "wrong": wrong,
         }
     )

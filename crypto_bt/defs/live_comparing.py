@@ -39,11 +39,12 @@ def compare_all(live: Live, source: Backtest, asked: Asked) -> list[Comparison]:
     live, names = by_strategy(live, asked.strategy, source)
     comparisons = []
     for name in names:
+        tested = source.of(name)
         bars = _timeframe(name, asked.timeframe, source)
         comparisons.append(
             compare_strategy(
                 name,
-                _only(source.of(name), asked.symbols),
+                _only(tested, asked.symbols),
                 _only(live.trades.filter(strategy=name), asked.symbols),
                 _period(live, asked, source, bars),
                 asked.tolerance * bars.delta,

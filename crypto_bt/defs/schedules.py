@@ -111,6 +111,18 @@ PLANS: Final = (
         watches=POSITIONING_DATASETS,
     ),
     Plan(
+        "backup_and_compact",
+        "0 3 * * 0",
+        validate,
+        "Sunday 03:00 UTC: a backup, its copy off this machine, and the removal of what nothing needs.",
+    ),
+    Plan(
+        "restore_drill",
+        "0 5 * * 0",
+        validate,
+        "Sunday 05:00 UTC: the newest backup restored and verified; on a month's first from off-site alone.",
+    ),
+    Plan(
         "nightly_backtest",
         "30 23 * * *",
         night_of_today,

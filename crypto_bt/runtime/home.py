@@ -11,6 +11,9 @@
     pages/          pages of a backfill under way, so that one that was killed goes on where it was
     requests.log    what was asked of the exchange in the last minutes, by every process of this home
     alerts.log      alerts, one JSON object a line
+    backups/        backups of all this but the settings
+    aside/          damaged files, each with a report
+    recovery.jsonl  what was mended, and what is still to be fetched again
 """
 
 import os
