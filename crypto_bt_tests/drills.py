@@ -357,7 +357,7 @@ def run_drill(desk: DrillDesk, work: Path, drill: Drill) -> float:
     root = work / drill.__name__
     shutil.copytree(desk.root, root)
     broken = Broken(root, desk, random.Random(f"{SEED}/{drill.__name__}"))
-    # An exchange of its own: what an earlier drill has asked would look like a live trader's use of it.
+    # An exchange of its own: what an earlier drill asked would look like a live trader's use of the limit.
     market = SyntheticMarket(7, desk.symbols, clock=lambda: desk.now)
     with running(market, weight_limit=100_000) as exchange:
         values = {"CRYPTO_BT_HOME": str(root / "home"), "BACKUP_OFFSITE_DIR": str(root / "away")}

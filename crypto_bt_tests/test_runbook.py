@@ -24,8 +24,8 @@ INCIDENTS = (
     "4. CPU spike or hang",
     "5. Three crashes in 24 h",
 )
-#: Commands that serve until they are stopped, or come with the supervision of the home.
-ELSEWHERE = {"up", "pause", "resume"}
+#: What serves until it is stopped is run by a test of its own.
+SERVES = {"up"}
 NOW = datetime(2026, 11, 18, 12, 7, tzinfo=UTC)
 TODAY = datetime(2026, 11, 18, tzinfo=UTC)
 ASSETS = ["candles_1h", "candles_4h", "candles_1d", "funding_rates", "mark_price_1h", "universe"]
@@ -49,7 +49,7 @@ def follow(home: ServedHome, section: str) -> dict[str, int]:
     """Run a part's commands as a person does who answers yes; exit codes by command."""
     codes = {}
     for words in commands_of(section):
-        if words[0] in ELSEWHERE:
+        if words[0] in SERVES:
             continue
         result = CliRunner().invoke(app, words, input="y\n", env={"CRYPTO_BT_HOME": str(home.root)})
         codes[" ".join(words)] = result.exit_code
@@ -91,7 +91,7 @@ def test_every_command_on_the_page_exists_with_its_options() -> None:
     for words, options in named:
         parts = words.split()
         name = next((" ".join(parts[:n]) for n in (2, 1) if " ".join(parts[:n]) in COMMANDS), None)
-        if parts[0] in ELSEWHERE or parts[0] in ("promises",):
+        if parts[0] == "promises":
             continue
         assert name, f"the page names crypto-bt {words}, which is no command"
         known = {option for param in COMMANDS[name].params for option in param.opts}
