@@ -16,6 +16,7 @@ from crypto_bt.commands.output import UNWELL, Output
 from crypto_bt.commands.sweep import OutOption
 from crypto_bt.commands.trying import write_frames
 from crypto_bt.core.errors import CryptoBtError, UsageError
+from crypto_bt.core.holds import NIGHT
 from crypto_bt.core.night import cutoff_of, last_due_night
 from crypto_bt.core.verdict import not_loaded
 
@@ -89,10 +90,11 @@ def _trial(
     from crypto_bt.defs.night_plan import plan_night
     from crypto_bt.defs.night_process import run_night_process
     from crypto_bt.defs.night_watch import trader_of, watch_of
+    from crypto_bt.store.holds import read_holds
 
     spec = plan_night(desk, snapshot, night, desk.clock(), strategies)
     with tempfile.TemporaryDirectory(prefix="crypto_bt-trial-") as work, out.stages() as stages:
-        watch = watch_of(desk, trader_of(desk))
+        watch = watch_of(desk, trader_of(desk), despite=read_holds(desk.home.root).get(NIGHT))
         files, _ = run_night_process(spec, Path(work), watch, out.note, stages)
         metrics = pl.read_parquet(files / "metrics.parquet")
         stamp = json.loads((files / "stamp.json").read_text())

@@ -29,8 +29,8 @@ MARK = "CRYPTO_BT_NIGHT_OF"
 TRADER_GUARD = "the live trader's guard"
 
 
-def wanted_now(home: Path, trader: LiveTrader | None = None) -> Wanted:
-    """What the home's settings and holds, and the live trader, say at this moment.
+def wanted_now(home: Path, trader: LiveTrader | None = None, despite: Hold | None = None) -> Wanted:
+    """What the home's settings and holds (but ``despite``), and the live trader, say at this moment.
 
     A settings file that cannot be read (somebody is writing in it) changes nothing.
     """
@@ -38,7 +38,8 @@ def wanted_now(home: Path, trader: LiveTrader | None = None) -> Wanted:
         enabled = load_settings(home).BACKTEST_ENABLED
     except CryptoBtError:
         enabled = True
-    return Wanted(enabled, read_holds(home).get(NIGHT), trader.trouble() if trader else None)
+    hold = read_holds(home).get(NIGHT)
+    return Wanted(enabled, None if hold == despite else hold, trader.trouble() if trader else None)
 
 
 def stopped_by_hand(home: Path) -> Stop | None:
@@ -74,12 +75,21 @@ def one_at_a_time(desk: Desk) -> Iterator[None]:
         lock.release()
 
 
-def watch_of(desk: Desk, trader: LiveTrader | None, environment: Mapping[str, str] | None = None) -> Watch:
-    """How a night of this home is watched; raises :class:`NightStopped` where it must not even start."""
+def watch_of(
+    desk: Desk,
+    trader: LiveTrader | None,
+    environment: Mapping[str, str] | None = None,
+    despite: Hold | None = None,
+) -> Watch:
+    """How a night of this home is watched; raises :class:`NightStopped` where it must not even start.
+
+    ``despite`` is a hold that does not count: whoever tries a strategy by hand while nights are paused means
+    it. A later one does.
+    """
     settings = desk.settings
     limits = Limits(settings.BACKTEST_TIMEOUT_MINUTES * 60.0, settings.BACKTEST_MEMORY_MB, PROCESSES)
     home = desk.home.root
-    wanted: Callable[[], Wanted] = lambda: wanted_now(home, trader)  # noqa: E731 - a value, handed on
+    wanted: Callable[[], Wanted] = lambda: wanted_now(home, trader, despite)  # noqa: E731 - a value, handed on
     stop = unwanted(wanted())
     if stop is not None:
         raise NightStopped(stop)
