@@ -20,8 +20,9 @@ import polars as pl
 from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.core.datasets import DATASETS
 from crypto_bt.core.night import cutoff_of
+from crypto_bt.core.stopping import Limits
 from crypto_bt.core.universe import UNIVERSE
-from crypto_bt.defs.night_process import run_night_process
+from crypto_bt.defs.night_process import Watch, run_night_process
 from crypto_bt.store import SnapshotStore
 from crypto_bt.strategies import strategy_names
 
@@ -110,7 +111,7 @@ def night(
     work.mkdir()
     began = time.perf_counter()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    out = run_night_process(spec, work, timeout_seconds=3_600.0, say=lambda _: None)
+    out, told = run_night_process(spec, work, Watch(Limits(3_600.0, 8_000.0, 200)), None)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     trades = pl.read_parquet(out / "trades.parquet").height
     return {
@@ -120,7 +121,7 @@ def night(
         "threads": threads,
         "seconds": round(time.perf_counter() - began, 1),
         "cpu_seconds": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1),
-        "peak_rss_mb": round(after.ru_maxrss / 1024),
+        "peak_rss_mb": told["peak_mb"],
         "trades": trades,
     }
 

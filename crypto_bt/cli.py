@@ -14,17 +14,27 @@ from crypto_bt import __version__
 from crypto_bt.commands import (
     alerts,
     backtest,
+    backups,
+    compare,
     compare_live,
     data,
     deadman,
     demo,
     dev,
+    doctor,
+    holding,
     homes,
+    portfolio,
+    report,
+    restore,
     simulate,
     sql,
     status,
     strategy,
+    sweep,
     universe,
+    up,
+    upgrade,
 )
 from crypto_bt.core.errors import CryptoBtError
 
@@ -55,15 +65,28 @@ def options(
 app.command()(homes.init)
 app.command()(demo.demo)
 app.command()(dev.dev)
+app.command()(up.up)
 app.command()(simulate.simulate)
 app.command()(backtest.backtest)
+app.command()(compare.compare)
 app.command("compare-live")(compare_live.compare_live)
+app.command()(report.report)
+app.command()(holding.pause)
+app.command()(holding.resume)
 app.command()(status.status)
 app.command("sql")(sql.sql)
+app.command()(restore.restore)
+app.command()(restore.rollback)
+app.command()(doctor.doctor)
+app.command()(upgrade.upgrade)
+app.add_typer(backups.app, name="backup")
 app.command()(deadman.deadman)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(data.app, name="data")
 app.add_typer(universe.app, name="universe")
+app.command("sweep")(sweep.sweep)
+app.command("walk-forward")(sweep.walk_forward)
+app.command("portfolio")(portfolio.portfolio)
 app.add_typer(strategy.app, name="strategy")
 
 

@@ -1,28 +1,34 @@
 """The child process of a night: ``python -m crypto_bt.night --spec SPEC.json --out FOLDER``.
 
-Reads one snapshot, runs every strategy, and writes its tables (:data:`TABLES`) as Parquet and stamp.json into
-an empty folder. The same spec, snapshot and code give the same bytes. Progress goes to
-stdout as one JSON object a line. Any failure: exit code 1, one sentence on stderr, nothing to publish.
+It makes itself unimportant before it imports anything heavy, reads one snapshot, and writes result files into
+an empty folder. Progress goes to stdout as one JSON object a line, and into the Dagster run that started it.
+Exit codes: 0 done; 1 refused, with one sentence on stderr; 70 a fault of the program, with its traceback.
 """
 
 import argparse
+import faulthandler
 import json
+import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from importlib.metadata import version
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from crypto_bt.backtest.code_version import code_version
-from crypto_bt.backtest.nightly.compute import Night, Say, compute_night
-from crypto_bt.backtest.results import SCHEMA_VERSION, iso
-from crypto_bt.backtest.spec import NightSpec
-from crypto_bt.core.errors import BacktestError, CryptoBtError
-from crypto_bt.store import MarketStore, Snapshot, SnapshotStore
+from dagster_pipes import DAGSTER_PIPES_CONTEXT_ENV_VAR as PIPES
+from dagster_pipes import open_dagster_pipes
 
-_LIBRARIES = ("numba", "numpy", "polars")
+from crypto_bt.core.night_told import sentence
+from crypto_bt.night_strategies import run_strategies
+from crypto_bt.runtime.isolation import bound_files, die_with_parent, lower_priority
+
+REFUSED: Final = 1
+BROKEN: Final = 70
+HEARTBEAT_SECONDS: Final = 30.0
+_LARGEST_FILE: Final = 4 << 30
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,82 +38,67 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--spec", type=Path, required=True, help="JSON file that says what to compute")
     parser.add_argument("--out", type=Path, required=True, help="empty folder for the result files")
+    parser.add_argument("--affinity", type=int, nargs="*", default=[], help="processors to stay on")
     chosen = parser.parse_args(arguments)
+    with _told() as say:
+        say({"event": "isolated", "took_effect": lower_priority(chosen.affinity)})
+        return _run(chosen.spec, chosen.out, say)
+
+
+def _run(spec_file: Path, out: Path, say: Callable[[Mapping[str, Any]], None]) -> int:
+    scratch = out.parent / "scratch"
     try:
-        spec = NightSpec.from_json(chosen.spec.read_text(encoding="utf-8"))
-        run_night(spec, SnapshotStore(Path(spec.store)), chosen.out, say)
+        outcomes = run_strategies(spec_file, scratch / "strategies", say)
+    except (ValueError, KeyError, TypeError, FileNotFoundError):
+        outcomes = []  # the spec is wrong: said below, in its own words
+    from crypto_bt.backtest.spec import NightSpec
+    from crypto_bt.core.errors import CryptoBtError
+    from crypto_bt.night_run import run_night
+    from crypto_bt.store import SnapshotStore
+
+    try:
+        spec = NightSpec.from_json(spec_file.read_text(encoding="utf-8"))
+        run_night(spec, SnapshotStore(Path(spec.store)), out, say, outcomes, scratch / "rows")
     except CryptoBtError as error:
         sys.stderr.write(f"{error}\n")
-        return 1
+        return REFUSED
     except Exception as error:  # noqa: BLE001 - the parent needs one sentence, whatever broke
-        say({"event": "failed", "traceback": traceback.format_exc()})
-        sys.stderr.write(f"The night failed: {type(error).__name__}: {error}\n")
-        return 1
+        traceback.print_exc()
+        sys.stderr.write(f"\nThe night failed: {type(error).__name__}: {error}\n")
+        return BROKEN
     return 0
 
 
-def run_night(spec: NightSpec, store: MarketStore, out: Path, say: Say) -> dict[str, Any]:
-    """Compute the night and write its files into ``out`` (made if missing); returns the stamp.
+@contextmanager
+def _told() -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """What tells the parent of progress, and the Dagster run if one is listening; while it lasts, a heartbeat
+    does too."""
+    over, one_at_a_time = threading.Event(), threading.Lock()
 
-    Raises :class:`BacktestError` if ``out`` is not empty, the code is not the one the spec was written for,
-    or no strategy finishes; and what the store raises.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    if any(out.iterdir()):
-        raise BacktestError(f"{out} is not empty.", "Give the night a new folder.")
-    code = code_version()
-    if spec.code_version not in (None, code):
-        raise BacktestError("The code changed after this night was started.", "Start the night again.")
-    snapshot = store.snapshot(spec.snapshot)
-    say(
-        {
-            "event": "started",
-            "night": spec.night.isoformat(),
-            "snapshot": snapshot.id,
-            "of": len(spec.strategies),
-        }
-    )
-    night = compute_night(store, spec, say)
-    stamp = _stamp(spec, snapshot, night, code)
-    for name, frame in night.tables.items():
-        frame.write_parquet(out / f"{name}.parquet", compression="zstd", compression_level=3, statistics=True)
-    text = json.dumps(stamp, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False)
-    (out / "stamp.json").write_text(text + "\n", encoding="utf-8")
-    say({"event": "finished", "trades": len(night.tables["trades"]), "symbols": len(night.symbols)})
-    return stamp
+    def say(message: Mapping[str, Any]) -> None:
+        line = json.dumps(message, sort_keys=True) + "\n"
+        with one_at_a_time:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            text = sentence(message)
+            if pipes is not None and text:
+                pipes.log.info(text)
 
+    def beat() -> None:
+        while not over.wait(HEARTBEAT_SECONDS):
+            say({"event": "heartbeat"})
 
-def say(message: Mapping[str, Any]) -> None:
-    """One line of progress for the parent."""
-    sys.stdout.write(json.dumps(message, sort_keys=True) + "\n")
-    sys.stdout.flush()
-
-
-def _stamp(spec: NightSpec, snapshot: Snapshot, night: Night, code: str) -> dict[str, Any]:
-    """Everything the result depends on, and nothing else: no run ids, no times of the run."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "night": spec.night.isoformat(),
-        "cutoff": iso(spec.cutoff),
-        "history_start": iso(spec.history_start) if spec.history_start else None,
-        "snapshot": {"id": snapshot.id, "digest": snapshot.digest, "source": snapshot.source},
-        "code_version": code,
-        "libraries": {name: version(name) for name in _LIBRARIES},
-        "strategies": night.strategies,
-        "benchmark": spec.benchmark,
-        "costs": asdict(spec.costs),
-        "walk_forward": asdict(spec.walk_forward),
-        "execution": spec.execution.value,
-        "trials": night.trials,
-        "seed": spec.seed,
-        "initial_capital": spec.initial_capital,
-        "symbols": sorted(night.symbols),
-        "left_out": dict(sorted(night.left_out.items())),
-        "mark_price_source": night.marks,
-        "symbols_without_funding": sorted(night.symbols_without_funding),
-        "order_rules_unknown": {name: list(columns) for name, columns in night.order_rules_unknown.items()},
-    }
+    with ExitStack() as stack:
+        pipes = stack.enter_context(open_dagster_pipes()) if PIPES in os.environ else None
+        threading.Thread(target=beat, name="heartbeat", daemon=True).start()
+        try:
+            yield say
+        finally:
+            over.set()
 
 
 if __name__ == "__main__":
+    die_with_parent(os.getppid())
+    bound_files(_LARGEST_FILE)
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
     raise SystemExit(main())

@@ -22,6 +22,9 @@ from crypto_bt.core.market import STANDARD_TIMEFRAMES, Timeframe, parse_symbol
 from crypto_bt.core.universe import UNIVERSE
 from crypto_bt.settings_alerts import AlertSettings
 from crypto_bt.settings_backtest import BacktestSettings
+from crypto_bt.settings_backup import BackupSettings
+from crypto_bt.settings_night import NightSettings
+from crypto_bt.settings_risk import RiskSettings
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 #: The home that is meant when none is named.
@@ -30,7 +33,7 @@ LIVE_HOME: Final = PROJECT / "data" / "live"
 FOREIGN_KEYS: Final = frozenset({"DAGSTER_HOME"})
 
 
-class Settings(BacktestSettings, AlertSettings):
+class Settings(NightSettings, BacktestSettings, BackupSettings, RiskSettings, AlertSettings):
     """The settings, as read from the environment and the home's ``.env``."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=True, env_ignore_empty=True)
@@ -87,9 +90,6 @@ class Settings(BacktestSettings, AlertSettings):
     STRATEGIES: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Strategies of the nightly backtest, separated by commas; empty: all."
     )
-    NIGHT_TIMEOUT_MINUTES: int = Field(
-        default=120, ge=1, le=1440, description="Minutes after which a nightly backtest is stopped."
-    )
     BINANCE_API_KEY: SecretStr | None = Field(
         default=None, description="Must stay empty: no exchange key is needed, and none is accepted."
     )
@@ -106,7 +106,7 @@ class Settings(BacktestSettings, AlertSettings):
         """The home's ``.env`` before the environment, as Dagster does it."""
         return init_settings, dotenv_settings, env_settings
 
-    @field_validator("SYMBOLS", "STRATEGIES", "TIMEFRAMES", mode="before")
+    @field_validator("SYMBOLS", "STRATEGIES", "TIMEFRAMES", "BACKTEST_AFFINITY", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -215,7 +215,7 @@ def render_example() -> str:
         "# Settings of crypto_bt. Copied to each home's .env by set-up; uncomment what you change.",
         "# A line uncommented here wins over the environment.",
     ]
-    later = [*BacktestSettings.model_fields, *AlertSettings.model_fields]
+    later = [*BacktestSettings.model_fields, *BackupSettings.model_fields, *AlertSettings.model_fields]
     order = {name: place for place, name in enumerate(later, start=1)}
     for name, known in sorted(Settings.model_fields.items(), key=lambda field: order.get(field[0], 0)):
         lines += ["", f"# {known.description}", f"#{name}={_default_text(known.default)}"]

@@ -13,6 +13,7 @@ from crypto_bt.core.datasets import POSITIONING_DATASETS
 from crypto_bt.core.market import STANDARD_TIMEFRAMES
 from crypto_bt.defs.checks import candle_checks
 from crypto_bt.defs.night_checks import NIGHT_CHECKS
+from crypto_bt.store.results import FRAMES
 from crypto_bt.strategies import strategy_classes
 from crypto_bt_tests.command_line import run, run_json
 from crypto_bt_tests.recorded import RECORDED, needs_recorded
@@ -65,12 +66,34 @@ def test_backtest_again_gives_the_same_bytes(synthetic: dict[str, Any]) -> None:
     assert again["backtests"] == synthetic["backtests"]
 
 
-def test_backtest_of_one_strategy_is_a_trial_and_publishes_nothing(synthetic: dict[str, Any]) -> None:
+def test_backtest_of_one_strategy_is_a_trial_and_publishes_nothing(
+    synthetic: dict[str, Any], tmp_path: Path
+) -> None:
     latest = Path(synthetic["home"]) / "results" / "backtest_results.json"
     before = latest.read_bytes()
-    trial = run_json("backtest", "--strategy", "ema_cross", "--home", synthetic["home"])
+    out = ("--out", str(tmp_path / "out"))
+    trial = run_json("backtest", "--strategy", "ema_cross", *out, "--home", synthetic["home"])
     assert {row["strategy"] for row in trial["backtests"]} == {"ema_cross", "buy_and_hold"}
     assert latest.read_bytes() == before
+    assert {Path(file).name for file in trial["files"]} == {
+        f"{name}.{kind}" for name in FRAMES for kind in ("parquet", "csv")
+    }
+    metrics = pl.read_parquet(tmp_path / "out" / "metrics.parquet")
+    written = pl.read_csv(tmp_path / "out" / "metrics.csv")
+    assert written["net_return"].to_list() == metrics["net_return"].to_list()
+    assert written.columns == metrics.columns
+
+
+def test_demo_has_a_tear_sheet_of_each_strategy_with_the_market_in_it(synthetic: dict[str, Any]) -> None:
+    page = Path(synthetic["report"])
+    sheets = run_json("report", "--home", synthetic["home"])["tear_sheets"]
+    assert set(sheets) == set(strategy_classes())
+    for name, sheet in sheets.items():
+        text = Path(sheet).read_text()
+        assert f'href="{page.stem}/{name}.html"' in page.read_text()
+        assert re.search(r">BTCUSDT [+\u2212]?[\d.]+ %<", text), name
+        assert len(text.encode()) < 2_000_000
+    assert run_json("compare", "latest", synthetic["digest"], "--home", synthetic["home"])["same_results"]
 
 
 def test_data_list_and_sql_and_export_agree(synthetic: dict[str, Any], tmp_path: Path) -> None:

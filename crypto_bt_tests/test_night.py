@@ -13,14 +13,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from crypto_bt import night as night_module
+from crypto_bt.backtest.code_version import code_version
 from crypto_bt.backtest.layout import ExitReason
 from crypto_bt.backtest.nightly import compute
 from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.core.errors import BacktestError
 from crypto_bt.core.market import Timeframe
 from crypto_bt.core.night import cutoff_of
-from crypto_bt.night import main, run_night
+from crypto_bt.night import BROKEN, REFUSED
+from crypto_bt.night_run import run_night
 from crypto_bt.store import SnapshotStore
 from crypto_bt.strategies import strategy_names
 from crypto_bt_tests.backtest.markets import START, candles, funding, random_bars, random_funding
@@ -29,8 +30,8 @@ SYMBOLS = ("AAAUSDT", "BBBUSDT", "CCCUSDT")
 DAYS = 130
 NIGHT = (START + timedelta(days=DAYS - 2)).date()
 FILES = (
-    "equity.parquet", "metrics.parquet", "parameter_sets.parquet", "signals.parquet", "stamp.json",
-    "targets.parquet", "trades.parquet", "windows.parquet",
+    "equity.parquet", "market.parquet", "metrics.parquet", "parameter_sets.parquet", "signals.parquet",
+    "stamp.json", "targets.parquet", "trades.parquet", "windows.parquet",
 )  # fmt: skip
 FEW = {"buy_and_hold": {}, "donchian_breakout": {}, "rsi_reversion": {}}
 
@@ -93,7 +94,9 @@ def test_night_writes_its_files_and_a_stamp_that_says_from_what(spec: NightSpec,
     assert stamp["symbols_without_funding"] == ["CCCUSDT"]
     assert stamp["mark_price_source"]["candle_open"] > 0
     assert [entry["error"] for entry in stamp["strategies"]] == [None] * len(strategy_names())
-    events = [message["event"] for message in said]
+    stages = [(message["stage"], message["done"]) for message in said if message["event"] == "stage"]
+    assert stages == [("simulating", len(SYMBOLS)), ("recording", len(SYMBOLS))]
+    events = [message["event"] for message in said if message["event"] != "stage"]
     count = len(strategy_names())
     told = ["started", *["progress"] * count, "swept", "recorded", *["judged"] * (count - 1), "finished"]
     assert events == told
@@ -176,34 +179,41 @@ def test_night_folder_with_files_is_refused(spec: NightSpec, tmp_path: Path) -> 
         run(spec, tmp_path)
 
 
+def in_a_process(spec_file: Path, out: Path) -> "subprocess.CompletedProcess[str]":
+    """The night as Dagster starts it."""
+    command = [sys.executable, "-m", "crypto_bt.night", "--spec", str(spec_file), "--out", str(out)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)
+
+
 def test_main_in_a_process_of_its_own_gives_the_same_bytes(spec: NightSpec, tmp_path: Path) -> None:
     run(spec, tmp_path / "here")
     (tmp_path / "spec.json").write_text(spec.to_json())
-    command = [sys.executable, "-m", "crypto_bt.night", "--spec", str(tmp_path / "spec.json")]
-    done = subprocess.run(
-        [*command, "--out", str(tmp_path / "there")], capture_output=True, text=True, check=False
-    )
+    done = in_a_process(tmp_path / "spec.json", tmp_path / "there")
     assert (done.returncode, done.stderr) == (0, "")
     events = [json.loads(line)["event"] for line in done.stdout.splitlines()]
-    assert (events[0], events[-1]) == ("started", "finished")
+    assert (events[0], events[1], events[-1]) == ("isolated", "progress", "finished")
     assert hashes(tmp_path / "here") == hashes(tmp_path / "there")
 
 
-def test_main_failure_is_exit_code_one_and_one_sentence(
-    spec: NightSpec, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="these priorities are Linux's")
+def test_main_is_the_least_important_process_before_it_reads_anything(tmp_path: Path) -> None:
+    done = in_a_process(tmp_path / "nowhere.json", tmp_path / "out")
+    told = json.loads(done.stdout.splitlines()[0])["took_effect"]
+    assert (told["nice"], told["scheduler"], told["io"], told["oom_score"]) == ("19", "idle", "idle", "900")
+
+
+def test_main_refusal_is_one_sentence(spec: NightSpec, tmp_path: Path) -> None:
     (tmp_path / "spec.json").write_text(replace(spec, snapshot="000099").to_json())
-    assert main(["--spec", str(tmp_path / "spec.json"), "--out", str(tmp_path / "out")]) == 1
-    stderr = capsys.readouterr().err
-    assert stderr.count("\n") == 1
-    assert "000099" in stderr
+    done = in_a_process(tmp_path / "spec.json", tmp_path / "out")
+    assert done.returncode == REFUSED
+    assert done.stderr.count("\n") == 1
+    assert "000099" in done.stderr
 
 
-def test_main_missing_spec_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--spec", str(tmp_path / "nowhere.json"), "--out", str(tmp_path / "out")]) == 1
-    captured = capsys.readouterr()
-    assert captured.err.startswith("The night failed: FileNotFoundError")
-    assert json.loads(captured.out)["event"] == "failed"
+def test_main_fault_of_the_program_ends_with_one_sentence(tmp_path: Path) -> None:
+    done = in_a_process(tmp_path / "nowhere.json", tmp_path / "out")
+    assert done.returncode == BROKEN
+    assert done.stderr.splitlines()[-1].startswith("The night failed: FileNotFoundError")
 
 
 def test_importing_the_night_does_not_import_numba() -> None:
@@ -213,8 +223,9 @@ def test_importing_the_night_does_not_import_numba() -> None:
 
 def test_stamp_names_every_table_that_is_written(spec: NightSpec, tmp_path: Path) -> None:
     stamp, _ = run(spec, tmp_path / "out")
-    assert {f"{name}.parquet" for name in compute.TABLES} | {"stamp.json"} == set(FILES)
-    assert stamp["code_version"] == night_module.code_version()
+    tables = (*compute.TABLES, compute.MARKET_TABLE)
+    assert {f"{name}.parquet" for name in tables} | {"stamp.json"} == set(FILES)
+    assert stamp["code_version"] == code_version()
 
 
 def test_night_shows_only_days_after_those_it_chose_on(spec: NightSpec, tmp_path: Path) -> None:
@@ -249,6 +260,31 @@ def test_night_equity_is_that_of_the_chosen_sets_in_the_sweep(spec: NightSpec, t
     for name, net in metrics.select("strategy", "net_return").iter_rows():
         last = equity.filter(strategy=name).sort("time")["equity"][-1]
         assert last - 1.0 == pytest.approx(net, abs=1e-12)
+
+
+def test_night_has_the_market_beside_it_on_all_days(spec: NightSpec, tmp_path: Path) -> None:
+    """None of the symbols here is the market, so its marks are not known, yet each day has a row."""
+    run(spec, tmp_path / "out")
+    marks = pl.read_parquet(tmp_path / "out" / "market.parquet")
+    assert marks.columns == ["symbol", "time", "mark"]
+    assert marks["symbol"].unique().to_list() == ["BTCUSDT"]
+    assert marks["mark"].null_count() == marks.height
+    assert marks["time"].diff().drop_nulls().unique().to_list() == [timedelta(days=1)]
+    days = pl.read_parquet(tmp_path / "out" / "equity.parquet")["time"].unique()
+    assert days.is_in(marks["time"].implode()).all()
+
+
+def test_night_turnover_is_in_times_of_the_capital(spec: NightSpec, tmp_path: Path) -> None:
+    run(spec, tmp_path / "out")
+    metrics = pl.read_parquet(tmp_path / "out" / "metrics.parquet").filter(symbol="ALL")
+    trades = pl.read_parquet(tmp_path / "out" / "trades.parquet")
+    equity = pl.read_parquet(tmp_path / "out" / "equity.parquet")
+    for name, turnover in metrics.select("strategy", "turnover").iter_rows():
+        own, curve = trades.filter(strategy=name), equity.filter(strategy=name)["equity"]
+        leaving = pl.when(pl.col("exit_reason") == "open").then(0.0).otherwise(pl.col("exit_price"))
+        traded = own.select((pl.col("quantity") * (pl.col("entry_price") + leaving)).sum()).item()
+        a_year = traded / (spec.initial_capital * curve.mean()) * 365 / (len(curve) - 1)
+        assert turnover == pytest.approx(a_year), name
 
 
 def test_night_says_for_each_strategy_whether_it_is_to_be_trusted(spec: NightSpec, tmp_path: Path) -> None:

@@ -10,7 +10,9 @@
 """
 
 from crypto_bt.backtest.lookahead import Leak, find_lookahead
+from crypto_bt.backtest.portfolio_rules import PortfolioRules
 from crypto_bt.backtest.rules import Costs, Distance, Exits, Rules, Sizing
+from crypto_bt.backtest.shared_capital import SharedResult, simulate_shared
 from crypto_bt.backtest.signals import targets
 from crypto_bt.backtest.simulation import Result, simulate
 from crypto_bt.backtest.sweep import Sweep, sweep, walk_forward
@@ -20,12 +22,15 @@ __all__ = [
     "Distance",
     "Exits",
     "Leak",
+    "PortfolioRules",
     "Result",
     "Rules",
+    "SharedResult",
     "Sizing",
     "Sweep",
     "find_lookahead",
     "simulate",
+    "simulate_shared",
     "sweep",
     "targets",
     "walk_forward",

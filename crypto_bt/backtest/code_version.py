@@ -12,7 +12,7 @@ def code_version(root: Path | None = None) -> str:
     ``root`` is the folder of the package (default: this installation's).
     """
     root = root or Path(__file__).resolve().parents[1]
-    files = [root / "night.py", *(path for room in _ROOMS for path in (root / room).rglob("*.py"))]
+    files = [*root.glob("night*.py"), *(path for room in _ROOMS for path in (root / room).rglob("*.py"))]
     digest = hashlib.sha256()
     for path in sorted(files, key=lambda path: path.relative_to(root).as_posix()):
         digest.update(f"{path.relative_to(root).as_posix()}\0".encode())

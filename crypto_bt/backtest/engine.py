@@ -39,7 +39,7 @@ class Signals:
     atr: Floats = field(default_factory=lambda: np.empty((0, 0)))
 
 
-class _Market(NamedTuple):
+class KernelMarket(NamedTuple):
     """The kernel's view of :class:`Bars` and :class:`Signals`."""
 
     bars: Floats
@@ -90,15 +90,20 @@ def run(
     nothing = np.empty((0, len(TRADE_FIELDS))), np.zeros(len(bars.symbols) + 1, np.int64), np.empty(0)
     matrix = np.empty((0, 0, 0)) if daily is None else daily[None]
     run_range = _prepared(bars, signals, parameters, capital, statistics, matrix, *nothing)
+    spread(run_range, len(parameters), threads)
+    return statistics
+
+
+def spread(run_range: Callable[[int, int], None], sets: int, threads: int) -> None:
+    """Run the parameter sets 0 to ``sets`` (exclusive) on ``threads`` threads, each range on one."""
     if threads <= 1:
-        run_range(0, len(parameters))
-        return statistics
+        run_range(0, sets)
+        return
     run_range(0, 0)  # compile once, before the threads need it
-    ends = np.linspace(0, len(parameters), min(len(parameters), 4 * threads) + 1).astype(int).tolist()
+    ends = np.linspace(0, sets, min(sets, 4 * threads) + 1).astype(int).tolist()
     with ThreadPoolExecutor(threads) as pool:
         for done in [pool.submit(run_range, first, last) for first, last in pairwise(ends)]:
             done.result()
-    return statistics
 
 
 def record(
@@ -143,13 +148,8 @@ def _prepared(
     """A function that runs the parameter sets from the first to the last (exclusive) index."""
     from crypto_bt.backtest.kernel.accounts import run_parameters
 
-    _require_fit(bars, signals, parameters, capital, daily)
-    market = _Market(
-        bars.lines, bars.volume, bars.blocks.lines, bars.blocks.first, bars.blocks.day, bars.blocks.of,
-        bars.stretches, bars.stretch_offsets, bars.days,
-        bars.finer.lines, bars.finer.first, bars.finer.count,
-        signals.stop_prices, signals.target_prices, signals.atr,
-    )  # fmt: skip
+    require_fit(bars, signals, parameters, capital, daily)
+    market = kernel_market(bars, signals)
     contracts = contract_array(bars.contracts)
     tiers, tier_offsets = tier_arrays(bars.contracts)
     largest = largest_notionals(bars.contracts, parameters)
@@ -171,9 +171,20 @@ def _prepared(
     return run_range
 
 
-def _require_fit(
+def kernel_market(bars: Bars, signals: Signals) -> KernelMarket:
+    """``bars`` and ``signals`` as the kernel takes them."""
+    return KernelMarket(
+        bars.lines, bars.volume, bars.blocks.lines, bars.blocks.first, bars.blocks.day, bars.blocks.of,
+        bars.stretches, bars.stretch_offsets, bars.days,
+        bars.finer.lines, bars.finer.first, bars.finer.count,
+        signals.stop_prices, signals.target_prices, signals.atr,
+    )  # fmt: skip
+
+
+def require_fit(
     bars: Bars, signals: Signals, parameters: NDArray[np.void], capital: float, daily: Floats
 ) -> None:
+    """Raise :class:`BacktestError` where these arrays do not fit one another."""
     targets = signals.targets
     if targets.dtype != np.int8 or targets.ndim != 2 or targets.shape[1] != len(bars):
         raise BacktestError(

@@ -31,6 +31,7 @@ class NightSpec:
     the defaults; ``left_out`` maps symbol to reason. ``execution`` is the timeframe that is traded on,
     ``liquidity`` the size of the point-in-time universe. ``trials`` is how many parameter sets were ever
     tried, this night's included (None: only this night's). ``seed`` is that of the resampling.
+    A strategy that takes more than ``strategy_seconds`` or ``memory_mb`` to evaluate is stopped.
     ``code_version``, if given, must be the child's own."""
 
     store: str
@@ -51,6 +52,8 @@ class NightSpec:
     threads: int = 1
     benchmark: str = "buy_and_hold"
     history_start: datetime | None = None
+    strategy_seconds: float = 1_800.0
+    memory_mb: float = 500.0
     code_version: str | None = None
 
     def to_json(self) -> str:

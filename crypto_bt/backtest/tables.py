@@ -160,16 +160,24 @@ def metrics_table(bars: Bars, recording: Recording, daily: DailyEquity, trades: 
             )
             | _counts(statistics)
         )
+    every = portfolio_row(bars, total, daily, trades)
+    return pl.DataFrame([every, *rows], schema=METRICS_SCHEMA)
+
+
+def portfolio_row(
+    bars: Bars, statistics: NDArray[np.float64], daily: DailyEquity, trades: pl.DataFrame
+) -> dict[str, object]:
+    """The row :data:`ALL_SYMBOLS` of the metrics; ``statistics`` begins with those of an account."""
     times = bars.open_time
-    every = metrics_row(
+    row = metrics_row(
         ALL_SYMBOLS,
         daily.portfolio,
         trades,
-        market=market,
-        held=_share(total[BARS_HELD], len(times)),
+        market=market_marks(_market_candles(bars), daily.end_ms),
+        held=_share(statistics[BARS_HELD], len(times)),
         span=(int(times.min()), int(times.max()) + bars.timeframe.milliseconds),
     )
-    return pl.DataFrame([every | _counts(total), *rows], schema=METRICS_SCHEMA)
+    return row | _counts(statistics)
 
 
 def metrics_row(

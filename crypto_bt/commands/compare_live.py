@@ -14,11 +14,9 @@ from crypto_bt.core.errors import UsageError
 from crypto_bt.core.market import Timeframe
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from crypto_bt.backtest.live.compare import Comparison, Period
-    from crypto_bt.commands.live_side import Live
-    from crypto_bt.commands.live_sources import Backtest
+    from crypto_bt.backtest.live.compare import Comparison
+    from crypto_bt.defs.live_side import Live
+    from crypto_bt.defs.live_sources import Backtest
 
 _DAY: Final = timedelta(days=1)
 _SEED: Final = 20_261_121
@@ -63,10 +61,10 @@ def compare_live(
 
     Example: crypto-bt compare-live fills.csv --strategy ema_cross --funding income.csv
     """
-    from crypto_bt.backtest.live.compare import compare_strategy
-    from crypto_bt.commands.live_report import result_of, say_comparison
-    from crypto_bt.commands.live_side import by_strategy, named_figures, read_live
-    from crypto_bt.commands.live_sources import backtest_file, backtest_of_night
+    from crypto_bt.commands.live_report import say_comparison
+    from crypto_bt.defs.live_comparing import Asked, compare_all, result_of
+    from crypto_bt.defs.live_side import named_figures, read_live
+    from crypto_bt.defs.live_sources import backtest_file, backtest_of_night
 
     if backtest is not None:
         if night is not None:
@@ -84,59 +82,27 @@ def compare_live(
         rates=named_figures(rate, "--rate"),
         now=now,
     )
-    live, names = by_strategy(live, strategy, source)
-    chosen = _chosen_symbols(symbols, live, source)
-    comparisons = []
-    for name in names:
-        tested = source.of(name)
-        bars = _timeframe(name, timeframe, source)
-        comparisons.append(
-            compare_strategy(
-                name,
-                _only(tested, chosen),
-                _only(live.trades.filter(strategy=name), chosen),
-                _period(live, start, end, source, bars),
-                tolerance * bars.delta,
-                [trip for trip in live.opened_before if trip.strategy in (None, name)],
-            )
-        )
+    asked = Asked(
+        strategy=strategy,
+        timeframe=_timeframe(timeframe),
+        tolerance=tolerance,
+        start=parse_day(start, "--start") if start else None,
+        end=parse_day(end, "--end") if end else None,
+        symbols=_chosen_symbols(symbols, live, source),
+    )
+    comparisons = compare_all(live, source, asked)
     out = Output(as_json=as_json)
-    result = result_of(trades, source.name, comparisons, live.notes, _SEED)
+    result = result_of(trades, source.name, comparisons, live.notes)
     say_comparison(out, result, _left_out(comparisons, source), env_file)
     out.result(result)
     if any(made.missed.height or made.extra.height for made in comparisons):
         raise typer.Exit(UNWELL)
 
 
-def _period(
-    live: "Live", start: str | None, end: str | None, source: "Backtest", bars: Timeframe
-) -> "Period":
-    from crypto_bt.backtest.live.compare import Period
-
-    first = parse_day(start, "--start") if start else live.first and Timeframe.D1.floor(live.first)
-    last = parse_day(end, "--end") if end else live.last and Timeframe.D1.floor(live.last) + _DAY
-    if first is None or last is None:
-        raise UsageError("The live file has no rows.", "Say which days it is of: --start and --end.")
-    if source.cutoff is not None:
-        last = min(last, bars.floor(source.cutoff))
-    if last <= first:
-        raise UsageError(
-            f"There is nothing to compare from {first:%F %H:%M} to {last:%F %H:%M}.",
-            "The live trades are later than the backtest, or --end is not after --start.",
-        )
-    return Period(first, last)
-
-
-def _timeframe(strategy: str, asked: str | None, source: "Backtest") -> Timeframe:
-    if asked is not None:
-        if asked not in list(Timeframe):
-            raise UsageError(f"--timeframe {asked!r} is not kept.", f"There are {', '.join(Timeframe)}.")
-        return Timeframe(asked)
-    if strategy not in source.timeframes:
-        raise UsageError(
-            f"{source.name} does not say on which bars {strategy} trades.", "Say it: --timeframe 4h"
-        )
-    return source.timeframes[strategy]
+def _timeframe(asked: str | None) -> Timeframe | None:
+    if asked is not None and asked not in list(Timeframe):
+        raise UsageError(f"--timeframe {asked!r} is not kept.", f"There are {', '.join(Timeframe)}.")
+    return Timeframe(asked) if asked is not None else None
 
 
 def _chosen_symbols(text: str | None, live: "Live", source: "Backtest") -> list[str] | None:
@@ -144,12 +110,6 @@ def _chosen_symbols(text: str | None, live: "Live", source: "Backtest") -> list[
         return None
     there = set(live.trades["symbol"]).union(*(frame["symbol"] for frame in source.trades.values()))
     return parse_symbols(text, sorted(there))
-
-
-def _only(trades: "pl.DataFrame", symbols: list[str] | None) -> "pl.DataFrame":
-    import polars as pl
-
-    return trades if symbols is None else trades.filter(pl.col("symbol").is_in(symbols))
 
 
 def _left_out(comparisons: Sequence["Comparison"], source: "Backtest") -> list[str]:

@@ -123,5 +123,28 @@ def verify(home: HomeOption = None, as_json: JsonOption = False) -> None:
         raise typer.Exit(UNWELL)
 
 
+@app.command()
+def compact(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Remove snapshots, objects, nights and backups that nothing needs any more, as Sunday's job does.
+
+    Example: crypto-bt data compact
+    """
+    from crypto_bt.defs.compacting import compact as compact_home
+    from crypto_bt.defs.execute import open_instance
+    from crypto_bt.defs.operations_assets import snapshots_being_read
+    from crypto_bt.defs.resources import Desk
+
+    desk = Desk.open(open_home(home))
+    with open_instance(desk.home) as instance:
+        done = compact_home(desk, desk.clock(), snapshots_being_read(instance))
+    out = Output(as_json=as_json)
+    out.say(
+        f"{done.freed:,} bytes freed: {len(done.collected.snapshots)} snapshots, {done.collected.objects} "
+        f"objects, {done.nights} nights, {len(done.pruned.names)} backups removed."
+    )
+    out.say(f"{done.snapshots} snapshots of {done.objects} objects stay, {done.store_bytes:,} bytes.")
+    out.result({"freed_bytes": done.freed, "snapshots": done.snapshots, "store_bytes": done.store_bytes})
+
+
 def _not_loaded(settings: Settings) -> str:
     return not_loaded(datetime.now(UTC)).at_home(settings.home_option).text

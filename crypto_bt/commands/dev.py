@@ -29,7 +29,7 @@ def dev(
     """
     settings = open_home(home)
     market = LoopbackMarket.load(Home(settings.CRYPTO_BT_HOME).market_file)
-    _require_free(port)
+    require_free(port)
     with contextlib.ExitStack() as stack:
         stack.enter_context(Home(settings.CRYPTO_BT_HOME).locked("service", "crypto-bt dev"))
         _forget_dead_runs(Home(settings.CRYPTO_BT_HOME))
@@ -72,7 +72,8 @@ def _forget_dead_runs(home: Home) -> None:
         fail_dead_runs(instance)
 
 
-def _require_free(port: int) -> None:
+def require_free(port: int) -> None:
+    """Raise UsageError where something listens on ``port`` already."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

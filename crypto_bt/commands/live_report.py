@@ -1,60 +1,17 @@
 """What ``crypto-bt compare-live`` tells: one object for machines, tables of 80 columns for a person."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from crypto_bt.commands.output import Output, figure
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from crypto_bt.backtest.live.compare import Comparison
+    pass
 
 #: Missed and extra trades that are listed; --json has them all.
 LISTED: Final = 20
 _NAMES: Final = {"entry": "slippage in", "exit": "slippage out"}
-
-
-def result_of(
-    trades: Path, backtest: str, comparisons: Sequence["Comparison"], notes: Sequence[str], seed: int
-) -> dict[str, Any]:
-    """The result of the comparison in plain values; basis points, a cost positive."""
-    import polars as pl
-
-    from crypto_bt.backtest.live.summary import measured_slippage, summarize
-
-    pairs = pl.concat([made.pairs for made in comparisons])
-    slippage = measured_slippage(pairs, seed)
-    mean = slippage.live.mean
-    return {
-        "trades": trades,
-        "backtest": backtest,
-        "strategies": [
-            {
-                "strategy": made.strategy,
-                "start": made.period.start,
-                "end": made.period.end,
-                "tolerance_seconds": made.tolerance.total_seconds(),
-                "matched": made.pairs.height,
-                "missed": made.missed.height,
-                "extra": made.extra.height,
-                "outside": made.outside,
-                "quantity_ratio": made.quantity_ratio,
-                "missed_trades": _entries(made.missed),
-                "extra_trades": _entries(made.extra),
-                "matched_trades": made.pairs.to_dicts(),
-            }
-            for made in comparisons
-        ],
-        "differences": [asdict(row) for row in summarize(pairs, seed)],
-        "slippage": {
-            **asdict(slippage),
-            "setting": None if mean is None else f"SLIPPAGE_BPS={max(mean, 0.0):.2f}",
-        },
-        "notes": list(notes),
-    }
 
 
 def say_comparison(
@@ -147,10 +104,6 @@ def _say_slippage(out: Output, slippage: dict[str, Any], env_file: Path | None) 
     )
     out.say("To use what was measured, in the home's .env:")
     out.say(f"{slippage['setting']}{f'    ({env_file})' if env_file else ''}", style="bold")
-
-
-def _entries(trades: "pl.DataFrame") -> list[dict[str, Any]]:
-    return trades.select("symbol", "side", "entry_time", "entry_price", "exit_time", "quantity").to_dicts()
 
 
 def _signed(value: float | None) -> str:

@@ -26,7 +26,7 @@ TRIAL = "A trial: nothing was checked, nothing is published."
 
 def night_summary(desk: "Desk", night: date, outcome: "JobOutcome") -> dict[str, Any]:
     """The result object of ``demo`` and ``backtest``: what was checked, and how each strategy did."""
-    from crypto_bt.defs.backtest_assets import report_path
+    from crypto_bt.defs.report_files import report_path
 
     result = desk.results.night(night)
     if result is None:
@@ -46,7 +46,7 @@ def night_summary(desk: "Desk", night: date, outcome: "JobOutcome") -> dict[str,
             for c in outcome.checks
             if not c.passed
         ],
-        "report": report_path(desk, night),
+        "report": report_path(desk.results.root, night),
     }
 
 

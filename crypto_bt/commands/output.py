@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console, JustifyMethod
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+
+from crypto_bt.commands.progress import Advance, progress_bar
 
 #: Width of a table that no terminal bounds: wide enough that no cell is broken.
 WIDE: Final = 400
@@ -68,10 +69,8 @@ class Output:
     def progress(self, what: str, unit: str = "requests") -> Iterator[Report]:
         """A progress bar on a terminal, a plain line for every tenth elsewhere."""
         if self.progress_console.is_terminal and not self.as_json:
-            columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            with Progress(*columns, console=self.progress_console, transient=True) as bar:
-                task = bar.add_task(what, total=None)
-                yield lambda done, total, rows: bar.update(task, completed=done, total=total)
+            with progress_bar(self.progress_console, unit) as advance:
+                yield lambda done, total, rows: advance(what, done, total)
             return
         tenths = -1
 
@@ -82,6 +81,15 @@ class Output:
                 self.note(f"{what}: {done} of {total} {unit}, {rows} rows")
 
         yield line
+
+    @contextmanager
+    def stages(self, unit: str = "") -> Iterator[Advance]:
+        """A progress bar on a terminal that changes its name with the stage; nothing elsewhere."""
+        if self.progress_console.is_terminal and not self.as_json:
+            with progress_bar(self.progress_console, unit) as advance:
+                yield advance
+            return
+        yield lambda stage, done, of: None
 
 
 def percent(value: float | None, digits: int = 1) -> str:

@@ -9,6 +9,7 @@ import typer
 from crypto_bt.commands.homes import HomeOption, JsonOption, open_home
 from crypto_bt.commands.output import UNWELL, Output, minute
 from crypto_bt.core.datasets import SERIES_DATASETS
+from crypto_bt.core.holds import NIGHT
 from crypto_bt.core.quality import coverage_of, data_age
 from crypto_bt.core.verdict import Verdict, not_loaded
 from crypto_bt.core.wholeness import hours
@@ -16,6 +17,7 @@ from crypto_bt.core.wholeness import hours
 if TYPE_CHECKING:
     from crypto_bt.core.alerts import Alert
     from crypto_bt.defs.resources import Desk
+    from crypto_bt.defs.upkeep import switched_off, upkeep
 
 
 def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
@@ -39,7 +41,10 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     wrong += [verdict.text for verdict in feeds.values() if not verdict.passed]
     wrong += [f"{alert.what} {alert.command}" for alert in alerts]
     wrong += channel_troubles(desk)
-    wrong += [night["text"]] if night["stale"] else []
+    off = switched_off(desk)
+    wrong += [night["text"]] if night["stale"] and NIGHT not in off else []
+    kept = upkeep(desk, now)
+    wrong += kept["wrong"]
     missing = desk.alerts.wiring.missing
     out.say(f"Home {desk.home.root}, {minute(now)} UTC" + (" (clock stands still)" if _stands(desk) else ""))
     if current is None:
@@ -63,8 +68,12 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
             ["feed", "newest (UTC)", "age (h)", "limit (h)", "well"],
             [_feed_row(name, verdict, now) for name, verdict in feeds.items()],
         )
-    if not night["stale"]:
+    if not night["stale"] or NIGHT in off:
         out.say(night["text"])
+    for text in off.values():
+        out.say(text)
+    for line in kept["lines"]:
+        out.say(line)
     for text in wrong:
         out.say(text, style="yellow")
     if missing:
@@ -87,6 +96,8 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
             "alerts": [json.loads(alert.to_json()) for alert in alerts],
             "telegram": "not set up" if missing else "set up",
             "night": night,
+            "off": off,
+            "upkeep": {key: value for key, value in kept.items() if key not in ("lines", "wrong")},
             "wrong": wrong,
         }
     )

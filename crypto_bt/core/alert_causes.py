@@ -41,8 +41,10 @@ CAUSES: Final[dict[str, Cause]] = {
     "store_damaged": Cause(_CRITICAL, "Stored bytes are not what their name promises."),
     "daemon_dead": Cause(_CRITICAL, "Dagster's daemon is dead: no schedule and no sensor works."),
     "webserver_dead": Cause(_CRITICAL, "The web UI is dead."),
+    "code_server_dead": Cause(_CRITICAL, "The process that holds our code for Dagster is dead."),
+    "was_down": Cause(_WARNING, "Nothing ran for a while, and nobody had stopped it."),
     "stalled": Cause(_CRITICAL, "A process makes no progress, or gives no sign of life."),
-    "crash_loop": Cause(_CRITICAL, "Three crashes in 24 hours: it stays stopped until a person resumes it."),
+    "crash_loop": Cause(_CRITICAL, "A process ended again and again, and is not started any more."),
     "backtest_crashes": Cause(
         _CRITICAL, "The nightly backtest crashed three times in 24 hours, and is paused."
     ),

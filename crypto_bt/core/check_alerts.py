@@ -11,6 +11,16 @@ from crypto_bt.core.datasets import CANDLE_DATASETS
 
 #: Checks of candles and of other feeds have the same name, and are not equally urgent.
 _OF_FEEDS: Final = {"data_age": "feed_age"}
+#: Checks that are named by what they look at, and their causes.
+_CAUSES: Final = {
+    "intact": "store_damaged",
+    "verified": "backup",
+    "offsite": "backup",
+    "restorable": "restore_drill",
+    "disk_room": "disk",
+}
+#: Whoever finds it, it is the same trouble.
+STORES: Final = "market and results stores"
 _BLOCKED: Final = (
     "The nightly backtest does not run; the last results stay in place, marked as stale with the reason."
 )
@@ -47,7 +57,7 @@ class CheckOutcome:
     def cause(self) -> str:
         """The cause of the alert that a failure is."""
         other = self.name in _OF_FEEDS and self.asset not in CANDLE_DATASETS
-        cause = _OF_FEEDS[self.name] if other else self.name
+        cause = _OF_FEEDS[self.name] if other else _CAUSES.get(self.name, self.name)
         return cause if cause in CAUSES else "check_failed"
 
 
@@ -72,7 +82,7 @@ def alert_of(outcome: CheckOutcome) -> Alert:
         cause=outcome.cause,
         severity=severity,
         what=outcome.what + _worst_place(outcome),
-        where=outcome.asset if outcome.cause != "check_failed" else f"{outcome.asset} {outcome.name}",
+        where=_place(outcome),
         value=value,
         limit=limit,
         since=outcome.at,
@@ -81,6 +91,13 @@ def alert_of(outcome: CheckOutcome) -> Alert:
         doing=_doing(outcome),
         run=outcome.run,
     )
+
+
+def _place(outcome: CheckOutcome) -> str:
+    if outcome.cause == "store_damaged":
+        return STORES
+    alone = outcome.name in (outcome.cause, *_OF_FEEDS)
+    return outcome.asset if alone else f"{outcome.asset} {outcome.name}"
 
 
 def _worst_place(outcome: CheckOutcome) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 
 from crypto_bt.core.alert_troubles import Trouble
 from crypto_bt.core.alerts import AlertSeverity
+from crypto_bt.core.holds import NIGHT
 from crypto_bt.core.rich_text import MESSAGE_LIMIT, Span, as_html, as_plain, size, visible
 
 #: Most lines of each part.
@@ -44,7 +45,8 @@ class DigestFacts:
 
     ``late_feeds``: what is wrong with feeds that are no candles. ``night`` is the last one's day, ``stale``
     why no later one replaced it. ``raised``: alerts of the last day by cause. ``free`` and ``disk`` are the
-    disk's bytes, ``used`` the home's; ``more``: what else is worth a line.
+    disk's bytes, ``used`` the home's; ``off``: what was stopped on purpose, and by whom, by name;
+    ``more``: what else is worth a line.
     """
 
     now: datetime
@@ -62,13 +64,15 @@ class DigestFacts:
     free: int = 0
     disk: int = 0
     used: int = 0
+    off: Mapping[str, str] = field(default_factory=dict)
     more: Sequence[str] = ()
 
     @property
     def well(self) -> bool:
         """Whether nothing needs a person."""
         loud = any(trouble.alert.severity is not AlertSeverity.INFO for trouble in self.standing)
-        return not (loud or self.late_feeds or self.stale) and all(line.well for line in self.candles)
+        stale = self.stale and NIGHT not in self.off
+        return not (loud or self.late_feeds or stale) and all(line.well for line in self.candles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,8 @@ def data_part(facts: DigestFacts) -> list[Span]:
 def night_part(facts: DigestFacts) -> list[Span]:
     """The last night's strategies, the best first."""
     spans = [Span("\n\n"), _title(f"Night of {facts.night}" if facts.night else "No night yet")]
-    if facts.stale:
+    spans += [Span(f"\n{visible(text, 200)}") for text in facts.off.values()]
+    if facts.stale and NIGHT not in facts.off:
         spans.append(Span(f"\n\u26a0 Not replaced since: {visible(facts.stale, 300)}"))
     if facts.headline:
         spans.append(Span(f"\n{visible(facts.headline, 300)}"))
@@ -147,7 +152,7 @@ def alerts_part(facts: DigestFacts) -> list[Span]:
 
 
 def machine_part(facts: DigestFacts) -> list[Span]:
-    """The disk."""
+    """The disk, the backups, and what else there is."""
     spans = [Span("\n\n"), _title("Machine")]
     if facts.disk:
         share = facts.free / facts.disk

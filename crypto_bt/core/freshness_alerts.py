@@ -1,6 +1,6 @@
 """From changes of an asset's freshness to what the digest counts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,12 +18,15 @@ class FreshnessChange:
     at: datetime
 
 
-def decide(changes: Sequence[FreshnessChange]) -> list[tuple[Alert, str]]:
-    """What each change means, with its event; an unknown state means nothing."""
+def decide(changes: Sequence[FreshnessChange], off: Collection[str] = ()) -> list[tuple[Alert, str]]:
+    """What each change means, with its event; an unknown state means nothing.
+
+    Assets that are ``off`` are late because somebody wants it: only that they are fresh again is told.
+    """
     return [
         (_alert(change), f"freshness:{change.number}")
         for change in changes
-        if change.state in ("pass", "warn", "fail")
+        if change.state == "pass" or (change.state in ("warn", "fail") and change.asset not in off)
     ]
 
 

@@ -12,9 +12,11 @@ from crypto_bt.alerts import Report
 from crypto_bt.core import check_alerts, freshness_alerts, run_alerts
 from crypto_bt.core.alert_wiring import Wiring
 from crypto_bt.core.alerts import Alert
+from crypto_bt.core.holds import NIGHT
 from crypto_bt.defs.alert_events import check_marks, check_outcomes, freshness_changes, run_ends
 from crypto_bt.defs.resources import Desk
 from crypto_bt.defs.schedules import WHY_OFF
+from crypto_bt.defs.upkeep import switched_off
 
 #: Seconds between two looks of each sensor.
 LOOKS: Final = {"check_failures": 20, "run_failures": 60, "freshness_changes": 300, "alert_outbox": 20}
@@ -30,6 +32,8 @@ ABOUT: Final = {
     "alert_outbox": "Every 20 seconds: sends what waits in the outbox. CRITICAL at once; warnings "
     "too, and those that follow gathered over 5 minutes, at most 10 messages in an hour.",
 }
+#: Assets that only a night makes.
+_OF_NIGHTS: Final = ("nightly_backtest", "scorecard")
 #: What a sensor's tick does: a look at Dagster's storage with the cursor; what to say, and the new cursor.
 Look = Callable[[dg.DagsterInstance, Desk, str | None], tuple[str, str | None]]
 
@@ -111,7 +115,8 @@ def _moment(cursor: str | None) -> datetime | None:
 def report_freshness(instance: dg.DagsterInstance, desk: Desk, cursor: str | None) -> tuple[str, str | None]:
     """Report the changes of freshness since the event ``cursor``."""
     changes = freshness_changes(instance, int(cursor) if cursor and cursor.isdecimal() else None)
-    new = desk.alerts.send_all(_reports(freshness_alerts.decide(changes)))
+    off = _OF_NIGHTS if NIGHT in switched_off(desk) else ()
+    new = desk.alerts.send_all(_reports(freshness_alerts.decide(changes, off)))
     last = max((change.number for change in changes), default=None)
     return f"{new} changes of freshness.", cursor if last is None else str(last)
 

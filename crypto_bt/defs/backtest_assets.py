@@ -1,22 +1,25 @@
 """The night's assets: the backtest of every strategy, and the scorecard made of it."""
 
 import tempfile
-from datetime import date
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import dagster as dg
 from pydantic import Field
 
 from crypto_bt.core.errors import CryptoBtError
 from crypto_bt.core.verdict import not_loaded
-from crypto_bt.defs.earlier_nights import stamps_before
 from crypto_bt.defs.night_plan import plan_night
-from crypto_bt.defs.night_process import run_night_process
+from crypto_bt.defs.night_process import NightCrashed, NightStopped, run_night_process
+from crypto_bt.defs.night_watch import note_end, note_priority, one_at_a_time, trader_of, watch_of
 from crypto_bt.defs.partitions import DAILY, DAILY_FRESHNESS
 from crypto_bt.defs.published_files import mark_stale, publish_files
 from crypto_bt.defs.resources import Desk, snapshot_of_run
-from crypto_bt.store import NightResult, write_atomically
+from crypto_bt.store import NightResult
 
 OWNERS: Final = ["team:desk"]
 
@@ -61,27 +64,66 @@ def nightly_backtest(
         raise dg.Failure(not_loaded(now).at_home(desk.settings.home_option).text, allow_retries=False)
     night = date.fromisoformat(context.partition_key)
     try:
-        spec = plan_night(desk, snapshot, night, now, tuple(config.strategies))
-        context.log.info(
-            f"Night of {night}: {len(spec.strategies)} strategies on {len(spec.symbols)} symbols, "
-            f"snapshot {snapshot}, {len(spec.left_out)} symbols left out."
-        )
-        with tempfile.TemporaryDirectory(prefix="crypto_bt-night-") as work:
-            out = run_night_process(
-                spec,
-                Path(work),
-                timeout_seconds=desk.settings.NIGHT_TIMEOUT_MINUTES * 60,
-                say=context.log.info,
-            )
-            result = desk.results.publish(night, out, now=now)
+        with one_at_a_time(desk):
+            result, told = _computed(context, desk, snapshot, night, tuple(config.strategies), now)
         publish_files(desk.results.root, result)
     except CryptoBtError as error:
-        mark_stale(desk.results.root, night, str(error), now)
-        raise dg.Failure(str(error), allow_retries=False) from error
+        _end_without_result(context, desk, night, error, now)
     for entry in result.stamp["strategies"]:
         if entry["error"]:
             context.log.warning(f"{entry['name']} failed and was left out: {entry['error']}")
-    return dg.MaterializeResult(metadata=_night_metadata(result))
+    return dg.MaterializeResult(metadata=_night_metadata(result) | _run_metadata(told))
+
+
+def _computed(
+    context: dg.AssetExecutionContext,
+    desk: Desk,
+    snapshot: str,
+    night: date,
+    strategies: tuple[str, ...],
+    now: datetime,
+) -> tuple[NightResult, dict[str, Any]]:
+    """Plan the night, run its process, and publish what it hands back."""
+    trader = trader_of(desk)
+    watch_of(desk, trader)
+    spec = plan_night(desk, snapshot, night, now, strategies)
+    context.log.info(
+        f"Night of {night}: {len(spec.strategies)} strategies on {len(spec.symbols)} symbols, "
+        f"snapshot {snapshot}, {len(spec.left_out)} symbols left out."
+    )
+    with tempfile.TemporaryDirectory(prefix="crypto_bt-night-") as work:
+        with _told_by(context) as pipes:
+            watch = watch_of(desk, trader, pipes.get_bootstrap_env_vars())
+            out, told = run_night_process(spec, Path(work), watch, None, desk.stages)
+        note_priority(desk, night, told["priority"], trader)
+        return desk.results.publish(night, out, now=now), told
+
+
+@contextmanager
+def _told_by(context: dg.AssetExecutionContext) -> Iterator[dg.PipesSession]:
+    """What the night's process tells goes into the log of this run while it tells it."""
+    with warnings.catch_warnings():
+        # Dagster's own readers use a part of Dagster that is in preview; the version is pinned.
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        with dg.open_pipes_session(
+            context.op_execution_context, dg.PipesEnvContextInjector(), dg.PipesTempFileMessageReader()
+        ) as session:
+            yield session
+
+
+def _end_without_result(
+    context: dg.AssetExecutionContext, desk: Desk, night: date, error: CryptoBtError, now: datetime
+) -> NoReturn:
+    """Tell what stands in its way; a night that a person stopped is cancelled, and has not failed."""
+    mark_stale(desk.results.root, night, str(error), now)
+    if isinstance(error, NightStopped | NightCrashed):
+        note_end(desk, night, error, desk.clock())
+    if isinstance(error, NightStopped) and error.stop.cause.by_hand:
+        context.log.warning(f"{error} No result of the night of {night} is published.")
+        # Else Dagster takes the interruption for a failure.
+        context.instance.report_run_canceling(context.run, message=str(error))
+        raise dg.DagsterExecutionInterruptedError
+    raise dg.Failure(str(error), allow_retries=False) from error
 
 
 @dg.asset(
@@ -92,51 +134,36 @@ def nightly_backtest(
     owners=OWNERS,
     kinds={"markdown", "html"},
     description="The night's strategies against the benchmark and against the night before, on the symbols "
-    "that both nights have; symbols left out are named. Curves in the metadata, one page in results/reports.",
+    "that both nights have; symbols left out are named. Curves in the metadata; in results/reports a page of "
+    "the night and one of each strategy.",
 )
 def scorecard(context: dg.AssetExecutionContext, desk: dg.ResourceParam[Desk]) -> dg.MaterializeResult[None]:
-    """Compare, draw, and write the night's page."""
-    from crypto_bt.report.charts import equity_and_drawdown_svg
+    """Compare, draw, and write the night's page and each strategy's own."""
+    from crypto_bt.defs.report_files import write_reports
     from crypto_bt.report.markdown import scorecard_markdown
-    from crypto_bt.report.page import night_page
-    from crypto_bt.report.scorecard import build_scorecard
 
     night = date.fromisoformat(context.partition_key)
     result = desk.results.night(night)
     if result is None:
         raise dg.Failure(f"There is no result of the night of {night}. Materialize nightly_backtest first.")
-    previous = desk.results.latest(before=night)
-    metrics, equity, benchmark = result.frame("metrics"), result.frame("equity"), result.stamp["benchmark"]
-    earlier = [stamp for _, stamp in stamps_before(desk, night)]
-    before = previous.frame("metrics") if previous else None
-    card = build_scorecard(metrics, before, benchmark, earlier=earlier)
-    picture = equity_and_drawdown_svg(equity, benchmark)
-    page = night_page(
-        metrics,
-        equity,
-        result.frame("trades"),
-        result.frame("signals"),
-        result.stamp,
-        card,
-        windows=result.frame_if_any("windows"),
-        parameter_sets=result.frame_if_any("parameter_sets"),
-    )
-    path = report_path(desk, night)
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    write_atomically(path, page.encode())
+    written = write_reports(desk, result)
     return dg.MaterializeResult(
         metadata={
-            "scorecard": dg.MetadataValue.md(scorecard_markdown(card, result.stamp, picture)),
-            "report": dg.MetadataValue.path(str(path)),
+            "scorecard": dg.MetadataValue.md(
+                scorecard_markdown(written.card, result.stamp, result.frame("equity"))
+            ),
+            "report": dg.MetadataValue.path(str(written.page)),
+            "tear_sheets": dg.MetadataValue.path(str(written.folder)),
             **{f"{name}_net_return": value for name, value in _portfolio(result, "net_return").items()},
             **{f"{name}_sharpe": value for name, value in _portfolio(result, "sharpe").items()},
         }
     )
 
 
-def report_path(desk: Desk, night: date) -> Path:
-    """Where the night's page lies."""
-    return desk.results.root / "reports" / f"{night}.html"
+def _run_metadata(told: dict[str, Any]) -> dict[str, Any]:
+    """What is no part of the result: times, memory, and which priorities took effect."""
+    priority = {f"isolation/{name}": value for name, value in told["priority"].items()}
+    return {"seconds": told["seconds"], "peak_rss_mb": told["peak_mb"], **priority}
 
 
 def _night_metadata(result: NightResult) -> dict[str, Any]:

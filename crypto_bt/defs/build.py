@@ -4,13 +4,18 @@ import dagster as dg
 
 from crypto_bt.defs.alert_sensors import build_alert_sensors
 from crypto_bt.defs.backtest_assets import nightly_backtest, scorecard
+from crypto_bt.defs.backup_sensor import build_backup_sensor
 from crypto_bt.defs.chat_sensor import build_chat_sensor
 from crypto_bt.defs.checks import build_checks
 from crypto_bt.defs.data_quality import build_data_quality
 from crypto_bt.defs.dead_runs import mark_run
 from crypto_bt.defs.digest_job import build_digest_job
 from crypto_bt.defs.jobs import build_jobs
+from crypto_bt.defs.live_comparison import build_live_sensor, live_comparison
 from crypto_bt.defs.market_assets import build_market_data
+from crypto_bt.defs.night_sensor import build_night_catch_up_sensor
+from crypto_bt.defs.operations_assets import backup, compaction, restore_drill
+from crypto_bt.defs.operations_checks import OPERATIONS_CHECKS
 from crypto_bt.defs.regime_asset import market_regime
 from crypto_bt.defs.resources import Desk
 from crypto_bt.defs.schedules import build_schedules
@@ -22,8 +27,10 @@ def build_definitions(desk: Desk) -> dg.Definitions:
     """Assets, checks, jobs, schedules and sensors working on ``desk``; opens nothing."""
     settings = desk.settings
     running = settings.FIXED_NOW is None
-    checks = build_checks(settings.TIMEFRAMES)
+    watches_trades = settings.LIVE_TRADES_DIR is not None
+    checks = [*build_checks(settings.TIMEFRAMES), *OPERATIONS_CHECKS]
     keys = [key for check in checks for key in check.check_keys]
+    jobs = build_jobs(settings.candle_datasets)
     return dg.Definitions(
         assets=[
             build_market_data(settings.candle_datasets),
@@ -33,12 +40,19 @@ def build_definitions(desk: Desk) -> dg.Definitions:
             nightly_backtest,
             scorecard,
             build_data_quality(settings.SYMBOLS),
+            *([live_comparison] if watches_trades else []),
+            backup,
+            compaction,
+            restore_drill,
         ],
         asset_checks=checks,
-        jobs=[*build_jobs(settings.candle_datasets), build_digest_job()],
+        jobs=[*jobs, build_digest_job()],
         schedules=build_schedules(running=running),
         sensors=[
             build_catch_up_sensor(running=running),
+            build_night_catch_up_sensor(running=running),
+            build_backup_sensor(jobs, running=running),
+            *([build_live_sensor(running=running)] if watches_trades else []),
             *build_alert_sensors(settings.alert_wiring, keys, running=running),
             *([build_chat_sensor(running=running)] if settings.TELEGRAM_COMMANDS else []),
         ],

@@ -108,7 +108,7 @@ def gather(instance: dg.DagsterInstance, seen: Seen, now: datetime) -> Facts:
     stopped = _stopped(instance, SCHEDULE, now)
     ranges = before_today(seen.ranges, now) if _stopped(instance, OF_TODAY, now) else seen.ranges
     cancelled = _cancelled(instance, {key_of(item) for item in ranges})
-    return Facts(now, ranges, _busy(instance), stopped, cancelled)
+    return Facts(now, ranges, busy(instance), stopped, cancelled)
 
 
 def before_today(ranges: Sequence[Missing], now: datetime) -> list[Missing]:
@@ -144,7 +144,8 @@ def at_home(alert: Alert, option: str) -> Alert:
     return replace(alert, command=alert.command.replace(REPAIR, REPAIR + option))
 
 
-def _busy(instance: dg.DagsterInstance) -> str:
+def busy(instance: dg.DagsterInstance) -> str:
+    """The run that writes market data, or waits to; empty if there is none."""
     unfinished = [dg.DagsterRunStatus.QUEUED, *UNFINISHED]
     runs = instance.get_runs(dg.RunsFilter(tags=WRITES_MARKET, statuses=unfinished), limit=1)
     return f"run {runs[0].run_id[:8]} of {runs[0].job_name}" if runs else ""

@@ -1,5 +1,6 @@
 """Runs whose process died without a word (kill -9, reboot): they would hold their place for ever."""
 
+import sys
 from typing import Final
 
 import dagster as dg
@@ -33,3 +34,18 @@ def _is_dead(run: dg.DagsterRun) -> bool:
     process, _, owner = run.tags.get(PROCESS_TAG, "").partition(" ")
     # A run that is executed again inherits the tag of the one before.
     return bool(process) and owner in ("", run.run_id) and not is_alive(process)
+
+
+def main(home: str) -> None:
+    """Do so in a process of its own, for one that had better not load Dagster."""
+    from pathlib import Path
+
+    from crypto_bt.defs.execute import open_instance
+    from crypto_bt.runtime.home import Home
+
+    with open_instance(Home(Path(home))) as instance:
+        fail_dead_runs(instance)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -13,6 +13,7 @@ from crypto_bt.defs.feed_checks import AGE_CHECKS
 from crypto_bt.defs.judgement import judge_dataset
 from crypto_bt.defs.published_files import read_latest
 from crypto_bt.defs.resources import Desk
+from crypto_bt.defs.upkeep import switched_off, upkeep
 from crypto_bt.store import NightResult
 
 #: The alerts of so long before are counted.
@@ -25,7 +26,12 @@ def gather_digest(desk: Desk, now: datetime) -> DigestFacts:
     usage = shutil.disk_usage(desk.home.root)
     late = _late_feeds(desk, now)
     told: dict[str, Any] = _last_night(desk)
-    states = history.channels()
+    kept = upkeep(desk, now)
+    failing = [
+        f"{state.name} failed {state.failures} times: {state.error}"
+        for state in history.channels()
+        if state.failures
+    ]
     return DigestFacts(
         now=now,
         home=str(desk.home.root),
@@ -38,9 +44,8 @@ def gather_digest(desk: Desk, now: datetime) -> DigestFacts:
         free=usage.free,
         disk=usage.total,
         used=_bytes_below(desk.home.root),
-        more=[
-            f"{state.name} failed {state.failures} times: {state.error}" for state in states if state.failures
-        ],
+        off=switched_off(desk),
+        more=[*kept["lines"], *kept["wrong"], *failing],
         **told,
     )
 

@@ -58,6 +58,31 @@ def build_jobs(candle_datasets: tuple[str, ...]) -> "list[UnresolvedAssetJobDefi
             description="Check the candles, backtest every strategy on that very snapshot, check the result, "
             "write the scorecard.",
         ),
+        *operations_jobs(),
+    ]
+
+
+def operations_jobs() -> "list[UnresolvedAssetJobDefinition]":
+    """The jobs that look after the home."""
+    return [
+        dg.define_asset_job(
+            "backup",
+            selection=dg.AssetSelection.assets("backup"),
+            # A recovery, which may come first, writes market data.
+            tags=WRITES_MARKET,
+            description="Hash everything, mend what is damaged, back up what the last backup lacks.",
+        ),
+        dg.define_asset_job(
+            "backup_and_compact",
+            selection=dg.AssetSelection.assets("backup", "compaction"),
+            tags=WRITES_MARKET,
+            description="Back up, then remove snapshots, objects, nights and backups that nothing needs.",
+        ),
+        dg.define_asset_job(
+            "restore_drill",
+            selection=dg.AssetSelection.assets("restore_drill"),
+            description="Restore the newest backup into a scratch folder, verify it, repeat its backtest.",
+        ),
     ]
 
 

@@ -1,5 +1,6 @@
-"""Asset checks on the night's result: verdicts, look-ahead, warm-up, and the night before."""
+"""Asset checks on the night's result: verdicts, look-ahead, warm-up, drift, isolation."""
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
@@ -12,6 +13,7 @@ from crypto_bt.backtest.drift import Change
 from crypto_bt.backtest.night_verdicts import NightTables, overlap_end
 from crypto_bt.core.datasets import DATASETS
 from crypto_bt.core.errors import StoreError
+from crypto_bt.core.isolated import isolation
 from crypto_bt.core.verdict import Severity, Verdict
 from crypto_bt.defs.check_results import SnapshotCheckResult, night_of
 from crypto_bt.defs.earlier_nights import stamps_before
@@ -93,6 +95,12 @@ def _empty(result: NightResult) -> NightTables:
     return NightTables(result.stamp, nothing, nothing, nothing)
 
 
+def _isolation(desk: Desk, now: NightResult, before: NightResult | None) -> Verdict:
+    told = desk.results.root / "priority" / f"{now.night}.json"
+    priority = json.loads(told.read_text()) if told.is_file() else {}
+    return isolation(priority.get("night", {}), priority.get("trader"))
+
+
 NIGHT_CHECKS: Final[dict[str, tuple[NightDecision, str]]] = {
     "gates": (_gates, "Every strategy got a verdict, and none fell from promote."),
     "no_lookahead": (_no_lookahead, "No target changes when the days after it are taken away."),
@@ -102,6 +110,7 @@ NIGHT_CHECKS: Final[dict[str, tuple[NightDecision, str]]] = {
         "The days that the night before knew too came out the same, unless their data changed; and the "
         "recent returns are like those before.",
     ),
+    "isolation": (_isolation, "The night's process gave way to every other, the live trader above all."),
 }
 _SEVERITY: Final = {
     Severity.WARN: dg.AssetCheckSeverity.WARN,

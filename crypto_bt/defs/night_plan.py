@@ -46,4 +46,6 @@ def plan_night(
         threads=settings.BACKTEST_THREADS,
         benchmark=BENCHMARK,
         history_start=settings.history_start,
+        strategy_seconds=settings.BACKTEST_STRATEGY_TIMEOUT_MINUTES * 60.0,
+        memory_mb=settings.BACKTEST_MEMORY_MB,
     )

@@ -4,6 +4,7 @@ from dataclasses import fields, replace
 
 from crypto_bt.backtest.fee_tiers import fees_of_tier
 from crypto_bt.backtest.gates import Gates
+from crypto_bt.backtest.portfolio_rules import PortfolioRules
 from crypto_bt.backtest.rules import Costs
 from crypto_bt.backtest.spec import WalkForwardPlan
 from crypto_bt.settings import Settings
@@ -43,3 +44,19 @@ def gates_of(settings: Settings) -> Gates:
         if limit != gate.limit:
             changed[field.name] = replace(gate, limit=limit, source="set by the user")
     return replace(gates, **changed)
+
+
+def portfolio_of(settings: Settings) -> PortfolioRules:
+    """The desk's risk rules for shared capital."""
+    return PortfolioRules(
+        risk_per_trade=settings.RISK_PER_TRADE,
+        total_risk=settings.RISK_TOTAL,
+        max_asset_share=settings.RISK_ASSET_SHARE,
+        max_positions=settings.RISK_MAX_POSITIONS,
+        max_leverage=settings.RISK_MAX_LEVERAGE,
+        max_correlation=settings.RISK_MAX_CORRELATION,
+        target_volatility=settings.RISK_TARGET_VOLATILITY,
+        daily_drawdown=settings.RISK_DAILY_DRAWDOWN,
+        total_drawdown=settings.RISK_TOTAL_DRAWDOWN,
+        wait_hours=settings.RISK_WAIT_HOURS,
+    )

@@ -7,6 +7,7 @@ from typing import Final
 import dagster as dg
 
 from crypto_bt.core.errors import CryptoBtError
+from crypto_bt.defs.backing_up import check_disk
 from crypto_bt.defs.resources import Desk
 
 LOCK_PATIENCE_SECONDS: Final = 600.0
@@ -24,6 +25,7 @@ def writing_market(desk: Desk, who: str, *, scheduled: bool = True) -> Iterator[
     A person is told at once who holds the lock; a scheduled run waits for its turn.
     """
     try:
+        check_disk(desk)
         with desk.home.locked("market", who, LOCK_PATIENCE_SECONDS if scheduled else 0):
             yield
     except CryptoBtError as error:

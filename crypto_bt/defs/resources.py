@@ -9,6 +9,7 @@ import dagster as dg
 
 from crypto_bt.alerts import AlertOffice, open_alerts
 from crypto_bt.defs.asking import Progress
+from crypto_bt.defs.night_process import Stages
 from crypto_bt.runtime.home import Home
 from crypto_bt.runtime.uptime import since_boot
 from crypto_bt.settings import Settings
@@ -38,6 +39,7 @@ class Desk:
     results: ResultsStore
     clock: Callable[[], datetime]
     progress: Progress | None = None
+    stages: Stages | None = None
 
     @classmethod
     def open(cls, settings: Settings, progress: Progress | None = None) -> "Desk":

@@ -15,6 +15,7 @@ from crypto_bt.core.market import Timeframe
 from crypto_bt.core.positioning import KEPT
 from crypto_bt.core.verdict import not_loaded
 from crypto_bt.defs.dead_runs import fail_dead_runs
+from crypto_bt.defs.night_watch import stopped_by_hand
 from crypto_bt.defs.partitions import day_key, range_tags, symbol_range_tags
 from crypto_bt.defs.resources import Desk
 
@@ -68,7 +69,8 @@ def night_of_today(now: datetime, newest: datetime | None) -> Due:
 class Plan:
     """One schedule: the job of the same name at ``cron``, deciding on up to when ``watches`` have rows.
 
-    ``by_symbol``: its partitions are the symbols, and all of them are run.
+    ``by_symbol``: its partitions are the symbols, and all of them are run. ``may_be_held``: by the settings,
+    ``crypto-bt pause`` or the breaker.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Plan:
     about: str
     watches: tuple[str, ...] = ("candles_1h",)
     by_symbol: bool = False
+    may_be_held: bool = False
 
 
 PLANS: Final = (
@@ -108,16 +111,29 @@ PLANS: Final = (
         watches=POSITIONING_DATASETS,
     ),
     Plan(
+        "backup_and_compact",
+        "0 3 * * 0",
+        validate,
+        "Sunday 03:00 UTC: a backup, its copy off this machine, and the removal of what nothing needs.",
+    ),
+    Plan(
         "alert_digest",
         "0 4 * * *",
         validate,
         "04:00 UTC: the daily digest for Telegram, on one screen.",
     ),
     Plan(
+        "restore_drill",
+        "0 5 * * 0",
+        validate,
+        "Sunday 05:00 UTC: the newest backup restored and verified; on a month's first from off-site alone.",
+    ),
+    Plan(
         "nightly_backtest",
         "30 23 * * *",
         night_of_today,
         "23:30 UTC: checks, backtest of every strategy, scorecard.",
+        may_be_held=True,
     ),
 )
 
@@ -138,6 +154,8 @@ def _schedule(plan: Plan, running: bool) -> dg.ScheduleDefinition:
         fail_dead_runs(context.instance)
         if not any(newest_row(desk, name) for name in desk.settings.candle_datasets):
             return dg.SkipReason(not_loaded(now).at_home(desk.settings.home_option).text)
+        if plan.may_be_held and (stop := stopped_by_hand(desk.home.root)):
+            return dg.SkipReason(stop.text)
         due = plan.decide(now, newest_of_all(desk, plan.watches))
         tags = symbol_range_tags(desk.settings.SYMBOLS) if plan.by_symbol else due.tags
         return dg.RunRequest(run_key=None, partition_key=due.partition, tags=tags)

@@ -1,15 +1,18 @@
 """The sensors; each is a pure decision and a few lines of Dagster."""
 
+from dataclasses import replace
 from typing import Final
 
 import dagster as dg
 
 from crypto_bt.core.catch_up import decide
 from crypto_bt.core.errors import CryptoBtError
+from crypto_bt.core.holds import CATCH_UP
 from crypto_bt.core.verdict import not_loaded
 from crypto_bt.defs.catching_up import at_home, gather, look, read_cursor, request_for, write_cursor
 from crypto_bt.defs.resources import Desk
 from crypto_bt.defs.schedules import WHY_OFF, newest_row
+from crypto_bt.store.holds import read_holds
 
 TICK_SECONDS: Final = 300
 ABOUT: Final = (
@@ -38,7 +41,9 @@ def build_catch_up_sensor(*, running: bool) -> dg.SensorDefinition:
             return dg.SensorResult(skip_reason=why, cursor=context.cursor)
         before, record = read_cursor(context.cursor)
         seen = look(desk, current.id, now, before)
-        done = decide(gather(context.instance, seen, now), record)
+        facts = gather(context.instance, seen, now)
+        held = read_holds(desk.home.root).get(CATCH_UP)
+        done = decide(replace(facts, stopped=f"catch_up is {held.text}") if held else facts, record)
         record = done.record
         for alert in done.alerts:
             try:

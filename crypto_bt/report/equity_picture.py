@@ -2,31 +2,19 @@
 
 import polars as pl
 
-from crypto_bt.report.charts import equity_and_drawdown_svg
-
-#: Pixels for each of the drawing's own.
-ZOOM = 2.0
-#: Points of the drawing are measured by it.
-DPI = 96
-_FAMILY = "DejaVu Sans"
-_PAPER = "#ffffff"
+from crypto_bt.report.charts.curves import drawdown_chart, equity_chart, night_curves
+from crypto_bt.report.drawing.canvas import WIDE
+from crypto_bt.report.drawing.png import NoPictures, png
+from crypto_bt.report.drawing.style import stacked
 
 
 def equity_png(equity: pl.DataFrame, benchmark: str) -> bytes | None:
-    """The curves of ``equity`` (see the function it draws with) on white.
+    """Equity and drawdown of every strategy of a night, on white.
 
-    None where the extra ``png`` is not installed: a message is sent without its picture then.
+    None where this machine cannot draw it: a message is sent without its picture then.
     """
+    curves = night_curves(equity, benchmark)
     try:
-        import resvg_py
-    except ImportError:
+        return png(stacked([equity_chart(curves, WIDE), drawdown_chart(curves, WIDE)]))
+    except NoPictures:
         return None
-    drawn = resvg_py.svg_to_bytes(
-        svg_string=equity_and_drawdown_svg(equity, benchmark).decode(),
-        zoom=ZOOM,
-        dpi=DPI,
-        background=_PAPER,
-        font_family=_FAMILY,
-        sans_serif_family=_FAMILY,
-    )
-    return bytes(drawn)

@@ -1,9 +1,14 @@
 """The scorecard as Markdown, for the metadata of its asset in the web UI."""
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 
-from crypto_bt.report.charts import data_uri
+import polars as pl
+
+from crypto_bt.report.charts.curves import drawdown_chart, equity_chart, night_curves
+from crypto_bt.report.drawing.canvas import WIDE
+from crypto_bt.report.drawing.style import stacked, standalone
 from crypto_bt.report.figures import count, interval, known, percent, points, ratio
 from crypto_bt.report.remarks import headline, lead, remarks
 from crypto_bt.report.scorecard import Row, Scorecard
@@ -16,8 +21,8 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def scorecard_markdown(card: Scorecard, stamp: Mapping[str, Any], picture: bytes) -> str:
-    """Headline, table, the reason of each verdict, curves (an SVG as a data address) and remarks."""
+def scorecard_markdown(card: Scorecard, stamp: Mapping[str, Any], equity: pl.DataFrame) -> str:
+    """Headline, table, the reason of each verdict, the curves of ``equity`` and remarks."""
     read = read_stamp(stamp)
     under = lead(card, read)
     lines = [
@@ -30,12 +35,19 @@ def scorecard_markdown(card: Scorecard, stamp: Mapping[str, Any], picture: bytes
         "",
         *(f"- **{_escaped(run.name)}** {_escaped(reason)}" for run, reason in reasons(read)),
         "",
-        f"![Equity and drawdown of each strategy]({data_uri(picture)})",
+        f"![Equity and drawdown of each strategy]({night_picture(equity, card.benchmark)})",
         "",
         *(f"- {_escaped(remark)}" for remark in remarks(read, card)),
         f"- Snapshot {read.snapshot} ({read.digest[:12]}), code {read.code_version[:12]}, {read.cutoff}.",
     ]
     return "\n".join(lines)
+
+
+def night_picture(equity: pl.DataFrame, benchmark: str) -> str:
+    """Equity and drawdown of every strategy as the address of a picture, on light pages and dark ones."""
+    curves = night_curves(equity, benchmark)
+    svg = standalone(stacked([equity_chart(curves, WIDE), drawdown_chart(curves, WIDE)]), "either")
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode('ascii')}"
 
 
 def _cells(row: Row, run: Run | None) -> list[str]:

@@ -6,17 +6,15 @@ from typing import Any, Final
 import polars as pl
 
 from crypto_bt.report import figures, luck, sections, verdicts
-from crypto_bt.report.charts import NARROW, equity_and_drawdown_svg, inline
+from crypto_bt.report.charts.curves import drawdown_chart, equity_chart, night_curves
+from crypto_bt.report.drawing.canvas import NARROW, WIDE
 from crypto_bt.report.remarks import headline, lead, remarks, scope
+from crypto_bt.report.rendering import render
 from crypto_bt.report.scorecard import PORTFOLIO, Scorecard
 from crypto_bt.report.stamp import Stamp, read_stamp
 
 TRADES_SHOWN: Final = 40
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_FILTERS: Final = (
-    figures.percent, figures.points, figures.ratio, figures.count, figures.price, figures.money,
-    figures.moment, figures.timeframe, figures.tone,
-)  # fmt: skip
 
 
 def night_page(
@@ -29,25 +27,18 @@ def night_page(
     *,
     windows: pl.DataFrame | None = None,
     parameter_sets: pl.DataFrame | None = None,
+    tear_sheets: Mapping[str, str] | None = None,
 ) -> str:
     """The page as text; every value from outside is escaped, nothing is loaded from anywhere.
 
     The frames are the night's tables (see :mod:`crypto_bt.backtest.nightly.outcome`); nights of schema
-    version 1 have no ``windows`` and no ``parameter_sets``.
+    version 1 have no ``windows`` and no ``parameter_sets``. ``tear_sheets``: the address of each strategy's
+    own page, relative to this one.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(
-        loader=PackageLoader("crypto_bt.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    environment.filters |= {written.__name__: written for written in _FILTERS}
-    environment.filters |= {"interval": _interval, "in_words": sections.in_words}
     read = read_stamp(stamp)
-    # The SVG is drawn by us from figures; names in it are escaped by matplotlib.
-    wide = Markup(inline(equity_and_drawdown_svg(equity, card.benchmark)))
-    narrow = Markup(inline(equity_and_drawdown_svg(equity, card.benchmark, NARROW)))
-    return environment.get_template("night.html").render(
+    curves = night_curves(equity, card.benchmark)
+    return render(
+        "night.html",
         stamp=read,
         card=card,
         headline=headline(card, read),
@@ -58,8 +49,9 @@ def night_page(
         reasons=verdicts.reasons(read),
         gates=verdicts.gate_table(read),
         remarks=_not_told_above(remarks(read, card), read, scope(card, read)),
-        wide=wide,
-        narrow=narrow,
+        charts=[(draw(curves, WIDE), draw(curves, NARROW)) for draw in (equity_chart, drawdown_chart)],
+        tear_sheets=tear_sheets or {},
+        interval=_interval,
         windows=sections.windows_with_sets(windows, parameter_sets),
         best_sets=sections.best_sets(parameter_sets),
         track_record=luck.track_record(read, _sharpes(card), card.days),

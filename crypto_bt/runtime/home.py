@@ -12,6 +12,9 @@
     requests.log    what was asked of the exchange in the last minutes, by every process of this home
     outbox.db       alerts that wait, and those that were told
     alerts.log      alerts, one JSON object a line
+    backups/        backups of all this but the settings
+    aside/          damaged files, each with a report
+    recovery.jsonl  what was mended, and what is still to be fetched again
 """
 
 import os

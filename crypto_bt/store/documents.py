@@ -9,7 +9,7 @@ from typing import Any
 
 from crypto_bt.core.errors import StoreCorrupt
 
-VERIFY = "See what else is damaged: crypto-bt data verify"
+VERIFY = "See what else is damaged: crypto-bt data verify. Mend it: crypto-bt doctor --mend"
 
 
 def canonical(value: object) -> bytes:

@@ -4,8 +4,11 @@ A reader sees the old bytes or the new bytes, never a mixture and never nothing.
 owner alone (0600), folders too (0700).
 """
 
+import ctypes
+import errno
 import os
 import secrets
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -59,6 +62,25 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def exchange(one: Path, other: Path) -> bool:
+    """Let two names on one file system change places, at once; False where the system cannot.
+
+    OSError if one of them is not there.
+    """
+    if sys.platform != "linux":
+        return False
+    here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    library = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(library, "renameat2"):
+        return False
+    if library.renameat2(here, os.fsencode(one), here, os.fsencode(other), swap) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in (errno.ENOSYS, errno.EINVAL):
+        return False
+    raise OSError(number, os.strerror(number), str(one))
+
+
 def make_folder(folder: Path) -> None:
     """Create ``folder`` and what is missing above it, each for the owner alone, durably."""
     if folder.is_dir():
@@ -110,7 +132,10 @@ def sweep_temporaries(folder: Path) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder of files."""
+    """Remove a folder with all that is in it; a link in it is removed, not followed."""
     for path in folder.iterdir():
-        path.unlink()
+        if path.is_dir() and not path.is_symlink():
+            remove_folder(path)
+        else:
+            path.unlink()
     folder.rmdir()

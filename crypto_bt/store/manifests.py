@@ -6,7 +6,7 @@ left it behind, nobody sees it, and the next publish replaces it.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -101,9 +101,15 @@ def read_manifest(root: Path, snapshot_id: str, expected_sha256: str | None = No
     """The snapshot with this id; FileNotFoundError if there is none, :class:`StoreCorrupt` if damaged."""
     path = manifest_path(root, snapshot_id)
     data = read_bytes(path)
-    body = unseal(data, path)
-    if body["id"] != snapshot_id or expected_sha256 not in (None, sha256_hex(data)):
+    snapshot = decode_manifest(data, path)
+    if snapshot.id != snapshot_id or expected_sha256 not in (None, sha256_hex(data)):
         raise StoreCorrupt(f"{path} is corrupt: it is not the manifest of snapshot {snapshot_id}.", VERIFY)
+    return snapshot
+
+
+def decode_manifest(data: bytes, path: Path) -> Snapshot:
+    """The snapshot of a manifest's bytes, which are those of ``path``; :class:`StoreCorrupt` if damaged."""
+    body = unseal(data, path)
     if body["schema_version"] > SCHEMA_VERSION:
         raise StoreError(
             f"{path} has schema version {body['schema_version']}; this program knows {SCHEMA_VERSION}.",
@@ -118,6 +124,11 @@ def read_manifest(root: Path, snapshot_id: str, expected_sha256: str | None = No
         published_at=moment_of(body["published_at"]),
         objects=tuple(_object_ref(item) for item in body["objects"]),
     )
+
+
+def renumbered(snapshot: Snapshot, snapshot_id: str) -> Snapshot:
+    """The same content under another id."""
+    return replace(snapshot, id=snapshot_id)
 
 
 def missing_snapshot(root: Path, snapshot_id: str) -> SnapshotMissing:

@@ -33,8 +33,9 @@ from crypto_bt.store.locking import exclusive
 RUNS: Final = "runs"
 NIGHTS: Final = "nights"
 STAMP: Final = "stamp.json"
-#: Tables of a night. Nights published before the walk-forward have equity, metrics, signals and trades alone.
-FRAMES: Final = ("equity", "metrics", "parameter_sets", "signals", "targets", "trades", "windows")
+#: Tables of a night. Nights published before the walk-forward have equity, metrics, signals and trades alone;
+#: ``market`` came last.
+FRAMES: Final = ("equity", "market", "metrics", "parameter_sets", "signals", "targets", "trades", "windows")
 AGAIN: Final = "Run the night again: crypto-bt backtest"
 
 
@@ -157,6 +158,21 @@ class ResultsStore:
 
     def _pointer_path(self, night: date) -> Path:
         return self.root / NIGHTS / f"{night.isoformat()}.json"
+
+
+def result_of_files(folder: Path, published_at: datetime) -> NightResult:
+    """The run whose files lie in ``folder``, hashed anew; its ``path`` is named for what they hold."""
+    contents = {path.name: read_bytes(path) for path in sorted(folder.iterdir())}
+    files = tuple(ResultFile(name, sha256_hex(data), len(data)) for name, data in contents.items())
+    stamp = _stamp(contents.get(STAMP, b""), folder / STAMP)
+    return NightResult(
+        night=date.fromisoformat(str(stamp.get("night"))),
+        digest=_digest(tuple(item for item in files if item.name.endswith(".parquet"))),
+        path=folder.parent / _digest(files),
+        files=files,
+        stamp=stamp,
+        published_at=published_at,
+    )
 
 
 def _contents(folder: Path) -> dict[str, bytes]:

@@ -20,9 +20,10 @@ from crypto_bt.store import manifests, objects
 from crypto_bt.store.collecting import collect, verify_snapshots, verify_store
 from crypto_bt.store.documents import VERIFY
 from crypto_bt.store.duckdb_views import refresh_views
-from crypto_bt.store.durable import sweep_temporaries, sync_folder
+from crypto_bt.store.durable import read_bytes, sweep_temporaries, sync_folder
 from crypto_bt.store.locking import exclusive
 from crypto_bt.store.market_store import Collected, Snapshot, Verification
+from crypto_bt.store.mending import point_at
 from crypto_bt.store.publishing import check_changes, check_source, commit, lay_out, write_objects
 from crypto_bt.store.reading import read_selection, selection
 
@@ -124,6 +125,40 @@ class SnapshotStore:
             if self._views:
                 refresh_views(self.root, snapshot)
             return snapshot
+
+    def roll_back(self, snapshot_id: str, *, who: str, now: datetime) -> Snapshot:
+        """Make an older snapshot the newest state again; the later ones stay, and no id is given twice.
+
+        :class:`SnapshotMissing` if it is not there, :class:`StoreCorrupt` if it does not verify.
+        """
+        with exclusive(self.root, who=who, now=now, timeout=self._lock_timeout):
+            snapshot = self.snapshot(snapshot_id)
+            seen = verify_snapshots(self.root, [snapshot])
+            if not seen.ok:
+                damaged = [*seen.corrupt, *seen.missing][0]
+                raise StoreCorrupt(f"Snapshot {snapshot_id} of {self.root} is damaged: {damaged}.", VERIFY)
+            try:
+                point_at(self.root, snapshot_id, read_bytes(manifests.manifest_path(self.root, snapshot_id)))
+            except OSError as error:
+                raise self._not_published(error) from error
+            if self._views:
+                refresh_views(self.root, snapshot)
+            return snapshot
+
+    def migrate(self, *, who: str, now: datetime) -> Snapshot | None:
+        """Publish the newest state anew under today's schema version; None if it has that already.
+
+        Its objects stay as they are: a column that has come since is null in them. Older snapshots stay
+        readable.
+        """
+        with exclusive(self.root, who=who, now=now, timeout=self._lock_timeout):
+            base = self.current()
+            if base is None or base.schema_version >= manifests.SCHEMA_VERSION:
+                return None
+            pointer = manifests.read_pointer(self.root)
+            return commit(
+                self.root, pointer, base, base.objects, source=base.source, published_by=who, now=now
+            )
 
     def verify(self, at: str | None = None) -> Verification:
         """See :meth:`MarketStore.verify`."""

@@ -61,13 +61,15 @@ class Market:
     capital: float = 1_000.0
 
 
-def nasty_market(seed: int, how: Nastiness, timeframe: Timeframe = Timeframe.H4) -> Market:
-    """A market of two symbols; finer candles are H1."""
+def nasty_market(
+    seed: int, how: Nastiness, timeframe: Timeframe = Timeframe.H4, symbols: Sequence[str] = SYMBOLS
+) -> Market:
+    """A market of these symbols; finer candles are H1."""
     rng = random.Random(seed)
     candles, finer, marks, rates, wishes = [], [], [], [], []
     contracts: dict[str, Contract] = {}
     capital = rng.choice([100.0, 1_000.0, 50_000.0])
-    for symbol in SYMBOLS:
+    for symbol in symbols:
         price = rng.choice([0.00042, 1.7, 100.0, 64_000.0])
         contracts[symbol] = _contract(rng, how, price, capital)
         path = _hourly(rng, how, price, contracts[symbol].tick, how.bars * (timeframe.delta // HOUR))

@@ -11,7 +11,13 @@ from math import inf
 
 from crypto_bt.backtest.contracts import Contract
 from crypto_bt.backtest.rules import Rules
-from crypto_bt_tests.backtest.reference_entry import Refused, attach, fill_price, quantity_and_fill
+from crypto_bt_tests.backtest.reference_entry import (
+    Refused,
+    attach,
+    fill_price,
+    quantity_and_fill,
+    wanted_quantity,
+)
 from crypto_bt_tests.backtest.reference_margin import down, liquidation_price, maintenance, nearest
 from crypto_bt_tests.backtest.reference_parts import Candle, Position, Settlement, Trade, Wish
 
@@ -87,7 +93,9 @@ class Account:
     def enter(self, number: int, candle: Candle, order: Wish) -> None:
         side, sizing = order.side, self.rules.sizing
         try:
-            quantity, fill = quantity_and_fill(self.rules, self.contract, order, candle, self.cash)
+            quantity, fill = quantity_and_fill(
+                self.rules, self.contract, order, candle, lambda fill: self.wanted_quantity(order, fill)
+            )
             levels = attach(self.rules, self.contract, order, fill)
         except Refused:  # 9
             self.refused, self.blocked = self.refused + 1, side
@@ -102,6 +110,9 @@ class Account:
             slippage=quantity * abs(fill - candle.open),
         )  # fmt: skip
         self.cash = max(0.0, self.cash - margin - fee)
+
+    def wanted_quantity(self, order: Wish, fill: float) -> float:  # 12
+        return wanted_quantity(self.rules, self.contract, order, fill, self.cash)
 
     def pay(self, settlements: Sequence[Settlement]) -> None:  # 25, 26
         p = self.position

@@ -1,5 +1,6 @@
 """What an entry of the slow simulator is made of: fill, quantity, exits (rules 7, 9, 12, 15 to 19)."""
 
+from collections.abc import Callable
 from math import inf, sqrt
 
 from crypto_bt.backtest.contracts import Contract
@@ -27,16 +28,16 @@ def fill_price(
 
 
 def quantity_and_fill(
-    rules: Rules, contract: Contract, wish: Wish, candle: Candle, cash: float
+    rules: Rules, contract: Contract, wish: Wish, candle: Candle, wanted: Callable[[float], float]
 ) -> tuple[float, float]:
-    """The quantity entered and its fill (rules 7, 9 and 12)."""
+    """The quantity entered and its fill (rules 7 and 9); ``wanted`` gives the quantity at a fill price."""
     if atr_is_missing(rules, wish):
         raise Refused("an exit needs an ATR that is not known")
-    expected = wanted_quantity(rules, contract, wish, candle.open, cash)
+    expected = wanted(candle.open)
     fill = fill_price(rules, contract, candle, candle.open, wish.side, expected)
     if fill <= 0.0:
         raise Refused("the fill is rounded to 0")
-    quantity = down(wanted_quantity(rules, contract, wish, fill, cash), contract.lot)
+    quantity = down(wanted(fill), contract.lot)
     if quantity <= 0.0 or quantity < contract.min_quantity:
         raise Refused("the quantity is too small")
     if quantity * fill < contract.min_notional:

@@ -3,6 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import polars as pl
 
@@ -23,21 +24,37 @@ def reference_accounts(
     length: timedelta,
     rules: Rules,
     capital: float,
+    contracts: Mapping[str, Contract] | None = None,
+    **given: Any,
+) -> dict[str, Account]:
+    """The slow simulator on each symbol of ``candles``; ``capital`` is each account's, for ``given`` see
+    :func:`reference_candles`."""
+    accounts: dict[str, Account] = {}
+    for symbol, line in reference_candles(candles, targets, length=length, **given).items():
+        accounts[symbol] = Account(rules, (contracts or {}).get(symbol, Contract()), capital, length)
+        accounts[symbol].run(line)
+    return accounts
+
+
+def reference_candles(
+    candles: pl.DataFrame,
+    targets: pl.DataFrame,
+    *,
+    length: timedelta,
     target_length: timedelta | None = None,
     funding_rates: pl.DataFrame | None = None,
     mark_prices: pl.DataFrame | None = None,
     finer: pl.DataFrame | None = None,
     finer_length: timedelta = HOUR,
-    contracts: Mapping[str, Contract] | None = None,
-) -> dict[str, Account]:
-    """The slow simulator on each symbol of ``candles``; ``capital`` is each account's."""
+) -> dict[str, list[Candle]]:
+    """The candles of each symbol with all that belongs to them."""
     marks, fine = _bars(mark_prices), _bars(finer)
     wishes, settled = _wishes(targets), _settlements(funding_rates)
-    accounts: dict[str, Account] = {}
+    lines: dict[str, list[Candle]] = {}
     for (symbol,), rows in candles.sort("symbol", "open_time").group_by("symbol", maintain_order=True):
         hours, parts, wished = marks.get(symbol, {}), fine.get(symbol, {}), wishes.get(symbol, {})
         rates, times = settled.get(symbol, []), sorted(wished)
-        line = []
+        line = lines.setdefault(symbol, [])
         for time, *prices, volume in rows.select(
             "open_time", "open", "high", "low", "close", "volume"
         ).rows():
@@ -52,9 +69,7 @@ def reference_accounts(
             if all(at in parts for at in inside):
                 candle.finer = [_candle(at, parts[at], 0.0, finer_length, hours) for at in inside]
             line.append(candle)
-        accounts[symbol] = Account(rules, (contracts or {}).get(symbol, Contract()), capital, length)
-        accounts[symbol].run(line)
-    return accounts
+    return lines
 
 
 def _bars(frame: pl.DataFrame | None) -> dict[str, Bars]:
@@ -70,7 +85,7 @@ def _bars(frame: pl.DataFrame | None) -> dict[str, Bars]:
 def _wishes(targets: pl.DataFrame) -> dict[str, dict[datetime, Wish]]:
     found: dict[str, dict[datetime, Wish]] = {}
     for row in targets.rows(named=True):
-        given = [row.get(name) for name in ("target", "stop_price", "target_price", "atr")]
+        given = [row.get(name) for name in ("target", "stop_price", "target_price", "atr", "rank")]
         found.setdefault(row["symbol"], {})[row["open_time"]] = Wish(given[0] or 0.0, *given[1:])
     return found
 

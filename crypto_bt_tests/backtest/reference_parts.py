@@ -13,6 +13,7 @@ class Wish:
     stop_price: float | None = None
     target_price: float | None = None
     atr: float | None = None
+    rank: float | None = None
 
     @property
     def weight(self) -> float:

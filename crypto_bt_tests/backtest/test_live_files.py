@@ -11,8 +11,8 @@ from crypto_bt.backtest.live.fills import Fill, read_fills
 from crypto_bt.backtest.live.funding_paid import read_payments
 from crypto_bt.backtest.live.listed_trades import lists_trades, read_trades
 from crypto_bt.backtest.live.table import Table
-from crypto_bt.commands.live_sources import read_table
 from crypto_bt.core.errors import UsageError
+from crypto_bt.defs.live_sources import read_table
 
 NOW = datetime(2026, 11, 21, 23, 30, tzinfo=UTC)
 SIMPLE = ("time", "symbol", "side", "quantity", "price", "commission", "strategy")

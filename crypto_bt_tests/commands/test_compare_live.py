@@ -405,7 +405,7 @@ def test_a_strategy_must_be_named_where_there_are_several_and_must_exist(desk: F
 
 def test_the_command_needs_no_dagster() -> None:
     code = (
-        "import sys, crypto_bt.commands.compare_live, crypto_bt.commands.live_side, "
+        "import sys, crypto_bt.commands.compare_live, crypto_bt.defs.live_side, "
         "crypto_bt.commands.live_report, crypto_bt.backtest.live.compare, crypto_bt.store; "
         "print([name for name in sys.modules if name.split('.')[0] in ('dagster', 'numba', 'scipy')])"
     )

@@ -326,12 +326,13 @@ def switch(watch: Watch, name: str, status: InstigatorStatus) -> None:
 
 def test_tick_while_intraday_updates_are_switched_off_leaves_today_alone(tmp_path: Path) -> None:
     with loaded(tmp_path) as watch:
-        watch.run(watch.until_it_starts())
+        watch.until_it_starts()
         before = len(watch.requests)
         switch(watch, OF_TODAY, InstigatorStatus.STOPPED)
         midnight = watch.clock.now.replace(hour=0, minute=0) + DAY
         while watch.clock.now < midnight:
             assert watch.tick() == "Nothing is missing."
+            watch.clock.now += timedelta(hours=1)
         assert len(watch.requests) == before
         watch.clock.now = midnight + timedelta(hours=4)
         request = watch.until_it_starts()

@@ -28,6 +28,8 @@ EXPECTED = {
     "data_validation": "0 1 * * *",
     "alert_digest": "0 4 * * *",
     "nightly_backtest": "30 23 * * *",
+    "backup_and_compact": "0 3 * * 0",
+    "restore_drill": "0 5 * * 0",
 }
 
 
@@ -75,7 +77,15 @@ def test_definitions_of_an_empty_home_are_loadable_and_whole(desk: Desk) -> None
         dg.Definitions.validate_loadable(definitions)
         repository = definitions.get_repository_def()
     assets = {key.to_user_string() for key in repository.asset_graph.get_all_asset_keys()}
-    assert assets == {*DESCRIPTIONS, "nightly_backtest", "scorecard", "data_quality"} - {"candles_15m"}
+    assert assets == {
+        *DESCRIPTIONS,
+        "nightly_backtest",
+        "scorecard",
+        "data_quality",
+        "backup",
+        "compaction",
+        "restore_drill",
+    } - {"candles_15m"}
     checks = {(key.asset_key.to_user_string(), key.name) for key in repository.asset_graph.asset_check_keys}
     promised = {"data_age", "coverage", "continuity", "ohlc_sanity", "quarantine", "revisions"}
     assert promised <= set(ON_EVERY_TIMEFRAME)

@@ -96,7 +96,7 @@ def test_rooms_import_only_what_the_design_allows() -> None:
 
 
 def test_definitions_load_without_the_heavy_libraries() -> None:
-    heavy = ["ccxt", "numba", "matplotlib", "duckdb", "aiohttp.web"]
+    heavy = ["ccxt", "numba", "resvg_py", "duckdb", "aiohttp.web"]
     code = f"import sys, crypto_bt.definitions; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[]", done.stderr

@@ -9,7 +9,6 @@ import pytest
 
 from crypto_bt.core.errors import BacktestError
 from crypto_bt.report import sections
-from crypto_bt.report.charts import equity_and_drawdown_svg
 from crypto_bt.report.page import night_page
 from crypto_bt.report.scorecard import build_scorecard
 from crypto_bt.report.stamp import read_stamp
@@ -26,6 +25,7 @@ def page(
     exits: str = "stop_loss 0.08",
     sharpe: float | None = 0.5,
     windows: pl.DataFrame | None = None,
+    tear_sheets: dict[str, str] | None = None,
     **changes: object,
 ) -> str:
     """A page of one strategy beside the benchmark; ``told`` is its entry in the stamp."""
@@ -39,6 +39,7 @@ def page(
         build_scorecard(table, None, "hold"),
         windows=nights.windows(strategy) if windows is None else windows,
         parameter_sets=nights.parameter_sets(strategy, exits),
+        tear_sheets=tear_sheets,
     )
 
 
@@ -222,13 +223,6 @@ def test_months_hold_each_month_once_and_compound_to_the_year() -> None:
     assert newest.months[2:] == (None,) * 10
 
 
-def test_picture_stays_small_for_many_days_and_strategies() -> None:
-    names = [f"a_strategy_with_a_name_{number}" for number in range(12)]
-    svg = equity_and_drawdown_svg(equity(*names, "hold", days=1500), "hold")
-    assert len(svg) < 60_000
-    assert svg.count(b"<script") == 0
-
-
 def test_stamp_that_lacks_a_field_is_refused_by_name() -> None:
     broken = stamp()
     del broken["benchmark"]
@@ -248,8 +242,12 @@ def test_stamp_of_schema_version_1_has_one_commission_for_all_fills() -> None:
     assert (costs["taker_bps"], costs["maker_bps"], costs["impact"]) == (5.0, 5.0, 0.0)
 
 
-def test_page_holds_a_wide_and_a_narrow_picture_whose_ids_do_not_meet() -> None:
-    wide, narrow = re.findall(r'<div class="(?:wide|narrow)">(.*?)</svg>', page(), flags=re.DOTALL)
-    ids = [set(re.findall(r'<clipPath id="([^"]+)"', picture)) for picture in (wide, narrow)]
-    assert ids[0]
-    assert not ids[0] & ids[1]
+def test_page_holds_each_picture_for_desks_and_for_phones() -> None:
+    wide = re.findall(r'<div class="wide"><svg class="chart" width="(\d+)"', page())
+    narrow = re.findall(r'<div class="narrow"><svg class="chart" width="(\d+)"', page())
+    assert wide == ["720", "720"]
+    assert narrow == ["344", "344"]
+
+
+def test_page_links_to_the_tear_sheets_it_was_given() -> None:
+    assert 'href="2026-01-10/trend.html"' in page(tear_sheets={"trend": "2026-01-10/trend.html"})

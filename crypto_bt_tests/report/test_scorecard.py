@@ -4,7 +4,6 @@ import polars as pl
 import pytest
 
 from crypto_bt.backtest.gates import Decision
-from crypto_bt.report.charts import equity_and_drawdown_svg
 from crypto_bt.report.markdown import COLUMNS, scorecard_markdown
 from crypto_bt.report.remarks import headline, lead
 from crypto_bt.report.scorecard import Scorecard, build_scorecard, summary_rows
@@ -117,8 +116,7 @@ def test_lead_finds_a_winner_that_is_not_first_by_portfolio_return() -> None:
 
 def test_markdown_has_verdict_interval_and_reason() -> None:
     built = build_scorecard(metrics(TONIGHT), metrics(BEFORE), "hold", earlier=[stamp()])
-    picture = equity_and_drawdown_svg(equity("trend", "hold"), "hold")
-    text = scorecard_markdown(built, stamp(entry("trend", 0.5)), picture)
+    text = scorecard_markdown(built, stamp(entry("trend", 0.5)), equity("trend", "hold"))
     assert "Fell from promote: trend (now watch)." in text
     [row] = [line for line in text.splitlines() if line.startswith("| trend")]
     assert "| watch |" in row
@@ -136,8 +134,7 @@ def test_markdown_is_deterministic_and_cannot_be_broken_by_names() -> None:
     )
 
     def written() -> str:
-        picture = equity_and_drawdown_svg(equity(name, "hold"), "hold")
-        return scorecard_markdown(built, stamp(entry(name)), picture)
+        return scorecard_markdown(built, stamp(entry(name)), equity(name, "hold"))
 
     text = written()
     assert text == written()
@@ -147,7 +144,7 @@ def test_markdown_is_deterministic_and_cannot_be_broken_by_names() -> None:
 
 
 def test_markdown_of_an_old_night_has_no_verdicts() -> None:
-    text = scorecard_markdown(card(), old_stamp(), b"<svg></svg>")
+    text = scorecard_markdown(card(), old_stamp(), equity("trend", "hold"))
     [row] = [line for line in text.splitlines() if line.startswith("| trend")]
     assert row.startswith("| trend | – | +10.0 % |")
     assert "promote" not in text

@@ -1,7 +1,6 @@
 """Runs the night from its specification to its tables."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,12 +11,13 @@ from crypto_bt.backtest.candle_rows import DAY_MS
 from crypto_bt.backtest.contract_rules import figures_unknown
 from crypto_bt.backtest.funding import MARK_SOURCES
 from crypto_bt.backtest.market_factor import market_marks
-from crypto_bt.backtest.nightly.examining import examine
+from crypto_bt.backtest.nightly.evaluating import Evaluate, evaluate_here
 from crypto_bt.backtest.nightly.judging import Chosen, choose, hold, overfitting
 from crypto_bt.backtest.nightly.market import NightMarket, Reader
 from crypto_bt.backtest.nightly.outcome import (
     Days,
     equity_rows,
+    market_rows,
     metrics_rows,
     sets_rows,
     verdict_entry,
@@ -26,16 +26,17 @@ from crypto_bt.backtest.nightly.outcome import (
 )
 from crypto_bt.backtest.nightly.parameter_sets import parameter_sets
 from crypto_bt.backtest.nightly.recording import Recorded, record_all
-from crypto_bt.backtest.nightly.signals import signals_of_sets
+from crypto_bt.backtest.nightly.signals import StrategySignals
 from crypto_bt.backtest.nightly.stitched_targets import recent_targets
 from crypto_bt.backtest.nightly.survivorship import PointInTime
-from crypto_bt.backtest.nightly.sweeping import Swept, Trial, sweep_all
+from crypto_bt.backtest.nightly.sweeping import Advance, Swept, Trial, sweep_all
 from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.core.errors import BacktestError
 from crypto_bt.core.market import Timeframe
-from crypto_bt.strategies.content import content_digest
 
+#: The tables of the strategies, and :data:`MARKET_TABLE`, which has none.
 TABLES: Final = ("equity", "metrics", "parameter_sets", "signals", "targets", "trades", "windows")
+MARKET_TABLE: Final = "market"
 Say = Callable[[Mapping[str, Any]], None]
 
 
@@ -57,9 +58,10 @@ class Night:
         return next(entry for entry in self.strategies if entry["name"] == name)
 
 
-def compute_night(store: Reader, spec: NightSpec, say: Say) -> Night:
+def compute_night(store: Reader, spec: NightSpec, say: Say, evaluate: Evaluate | None = None) -> Night:
     """Run every strategy of the spec; one that fails is reported with its error and the others finish.
 
+    ``evaluate`` says where signals come from (none: they are evaluated here).
     Raises :class:`BacktestError` when none finishes, or there is no candle to trade on.
     """
     market = NightMarket(store, spec)
@@ -71,19 +73,19 @@ def compute_night(store: Reader, spec: NightSpec, say: Say) -> Night:
     night.symbols.update(market.traded_symbols)
     for symbol in sorted(set(spec.symbols) - night.symbols):
         night.left_out[symbol] = f"{symbol} has no {spec.execution} candle closed by the cutoff"
-    trials = _signals(market, night, say)
+    trials = _signals(market, night, evaluate or evaluate_here(say))
     if not trials:
         errors = "; ".join(f"{entry['name']}: {entry['error']}" for entry in night.strategies)
         raise BacktestError(f"No strategy finished ({errors or 'none was asked for'}).")
     market_days = _market_days(market)
     market.forget_candles()
-    sweeps = sweep_all(market, trials)
+    sweeps = sweep_all(market, trials, _stage("simulating", say))
     night.marks, night.symbols_without_funding = sweeps.marks, sweeps.symbols_without_funding
     say({"event": "swept", "parameter_sets": sum(len(trial.sets) for trial in trials.values())})
     chosen = _choices(market, trials, sweeps.swept)
     in_charge = {name: own.in_charge for name, own in chosen.items()}
     known_then = PointInTime(market, in_charge)
-    recorded = record_all(market, trials, in_charge, known_then)
+    recorded = record_all(market, trials, in_charge, known_then, _stage("recording", say))
     say({"event": "recorded", "strategies": len(recorded)})
     for name, own in chosen.items():
         night.entry(name)["survivorship"] = known_then.compared(name, own.returns)
@@ -92,41 +94,32 @@ def compute_night(store: Reader, spec: NightSpec, say: Say) -> Night:
     return night
 
 
+def _stage(name: str, say: Say) -> Advance:
+    """Says how far a stage of the night is, in symbols."""
+
+    def told(done: int, of: int) -> None:
+        say({"event": "stage", "stage": name, "done": done, "of": of})
+
+    return told
+
+
 def _market_days(market: NightMarket) -> Days:
     first_day, last_day = market.days
     midnights = np.arange(first_day, last_day + 2) * DAY_MS
-    return Days(first_day, market_marks(market.candles(Timeframe.D1), midnights))
+    return Days(first_day, market_marks(market.candles(Timeframe.D1), midnights), market.spec.initial_capital)
 
 
-def _signals(market: NightMarket, night: Night, say: Say) -> dict[str, Trial]:
+def _signals(market: NightMarket, night: Night, evaluate: Evaluate) -> dict[str, Trial]:
     spec = market.spec
+    names = sorted(spec.strategies)
     trials: dict[str, Trial] = {}
-    for number, name in enumerate(sorted(spec.strategies), start=1):
-        entry: dict[str, Any] = {"name": name, "parameters": dict(spec.strategies[name]), "error": None}
-        night.strategies.append(entry)
-        with _reported(entry):
-            sets = parameter_sets(name, spec.strategies[name])
-            first = sets[0].strategy
-            entry |= {
-                "parameters": first.parameters,
-                "timeframe": first.timeframe.value,
-                "needs": list(first.needs),
-                "warm_up": first.warm_up,
-                "content": content_digest(first),
-                "parameter_sets": len(sets),
-            }
-            signals = signals_of_sets(market, sets)
-            entry |= examine(first, market)
-            trials[name] = Trial(sets, signals)
-        say(
-            {
-                "event": "progress",
-                "strategy": name,
-                "done": number,
-                "of": len(spec.strategies),
-                "error": entry["error"],
-            }
-        )
+    for found in evaluate(market, names):
+        given = {"name": found.name, "parameters": dict(spec.strategies[found.name]), "error": found.error}
+        night.strategies.append({**given, **found.told})
+        if found.targets is not None:
+            bars = market.signal_bars(Timeframe(found.told["timeframe"]))
+            sets = parameter_sets(found.name, spec.strategies[found.name])
+            trials[found.name] = Trial(sets, StrategySignals(bars, found.targets))
     return trials
 
 
@@ -181,12 +174,4 @@ def _write_down(
             entry["overfitting"] = overfitting(swept[name].daily, own, trials=night.trials, seed=spec.seed)
             say({"event": "judged", "strategy": name, "verdict": verdict.reason})
     night.tables = {name: pl.concat(frames) for name, frames in tables.items()}
-
-
-@contextmanager
-def _reported(entry: dict[str, Any]) -> Iterator[None]:
-    """A strategy that fails is told of in its entry, and the others go on."""
-    try:
-        yield
-    except BacktestError as error:
-        entry["error"] = str(error)
+    night.tables[MARKET_TABLE] = market_rows(days)

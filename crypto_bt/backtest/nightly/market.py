@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from crypto_bt.backtest.bars import Bars, arrange_bars
 from crypto_bt.backtest.candle_rows import DAY_MS
 from crypto_bt.backtest.contract_rules import contracts_known
-from crypto_bt.backtest.signal_arrays import followed_rows
+from crypto_bt.backtest.signal_arrays import followed_rows, place
 from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.core.market import Timeframe
 from crypto_bt.strategies import average_true_range
 
 #: Symbols simulated together: few enough that their bars are a small part of the night's memory.
-GROUP = 6
+GROUP = 3
 _INSTANT = timedelta(milliseconds=1)
 _BAR_COLUMNS = ("symbol", "open_time", "open", "high", "low", "close", "volume")
 _MARK_COLUMNS = ("symbol", "open_time", "open", "high", "low")
@@ -35,6 +35,16 @@ class Reader(Protocol):
 
 #: By timeframe of the strategies: of each bar traded on, the row of the signals' bars it follows, or -1.
 Placement = Mapping[Timeframe, NDArray[np.int64]]
+
+
+def symbol_groups(spec: NightSpec) -> list[tuple[str, ...]]:
+    """The spec's symbols in order, :data:`GROUP` at a time."""
+    return [spec.symbols[first : first + GROUP] for first in range(0, len(spec.symbols), GROUP)]
+
+
+def group_datasets(spec: NightSpec) -> tuple[str, ...]:
+    """What is read group by group."""
+    return (spec.execution.dataset, "mark_price_1h", "funding_rates")
 
 
 @dataclass(frozen=True)
@@ -96,9 +106,11 @@ class NightMarket:
 
         ``days`` are the first and the last UTC day of the equity, counted from 1970.
         """
-        symbols = self.traded_symbols
-        for first in range(0, len(symbols), GROUP):
-            yield self._group(symbols[first : first + GROUP], days)
+        traded = set(self.traded_symbols)
+        for group in symbol_groups(self.spec):
+            symbols = [symbol for symbol in group if symbol in traded]
+            if symbols:
+                yield self.bars_of(symbols, days)
 
     @property
     def traded_symbols(self) -> tuple[str, ...]:
@@ -109,12 +121,8 @@ class NightMarket:
     def span(self) -> pl.DataFrame:
         """symbol, first and last open time of the candles traded on; sorted by symbol."""
         if "span" not in self._needed:
-            times = self._closed(self.spec.execution, self.spec.symbols, ("symbol", "open_time"))
-            self._needed["span"] = (
-                times.group_by("symbol")
-                .agg(first=pl.col("open_time").min(), last=pl.col("open_time").max())
-                .sort("symbol")
-            )
+            parts = [self._span_of(group) for group in symbol_groups(self.spec)]
+            self._needed["span"] = pl.concat(parts).sort("symbol")
         return self._needed["span"]
 
     @property
@@ -125,7 +133,8 @@ class NightMarket:
         ).row(0)
         return int(found[0]), int(found[1])
 
-    def _group(self, symbols: Sequence[str], days: tuple[int, int]) -> tuple[Bars, Placement]:
+    def bars_of(self, symbols: Sequence[str], days: tuple[int, int]) -> tuple[Bars, Placement]:
+        """The bars of these symbols that are traded on, and where the signals' bars lie among them."""
         candles = self._closed(self.spec.execution, symbols, _BAR_COLUMNS)
         marks = self._read("mark_price_1h", symbols, self.spec.cutoff, _MARK_COLUMNS)
         bars = arrange_bars(
@@ -137,15 +146,24 @@ class NightMarket:
             days=days,
         )
         keys = candles.select("symbol", "open_time")
-        return bars, {
-            timeframe: followed_rows(
-                keys,
-                signal_bars.rows.select(pl.col("symbol").cast(pl.String), "open_time"),
-                self.spec.execution,
-                timeframe,
-            )
-            for timeframe, signal_bars in self._signal_bars.items()
-        }
+        return bars, {timeframe: self._placement(keys, symbols, timeframe) for timeframe in self._signal_bars}
+
+    def _placement(
+        self, keys: pl.DataFrame, symbols: Sequence[str], timeframe: Timeframe
+    ) -> NDArray[np.int64]:
+        own = (
+            self._signal_bars[timeframe]
+            .rows.select("symbol", "open_time")
+            .with_row_index("row")
+            .filter(pl.col("symbol").is_in(list(symbols)))
+            .with_columns(pl.col("symbol").cast(pl.String))
+        )
+        near = followed_rows(keys, own.drop("row"), self.spec.execution, timeframe)
+        return place(own["row"].cast(pl.Int64).to_numpy(), near, -1)
+
+    def _span_of(self, symbols: Sequence[str]) -> pl.DataFrame:
+        times = self._closed(self.spec.execution, symbols, ("symbol", "open_time"))
+        return times.group_by("symbol").agg(first=pl.col("open_time").min(), last=pl.col("open_time").max())
 
     def _closed(
         self, timeframe: Timeframe, symbols: Sequence[str], columns: Sequence[str] | None

@@ -12,12 +12,14 @@ from crypto_bt.backtest import metrics
 from crypto_bt.backtest.candle_rows import DAY_MS
 from crypto_bt.backtest.gates import GateVerdict, OutOfSample, judge, window_losses
 from crypto_bt.backtest.layout import STATISTICS
+from crypto_bt.backtest.market_factor import MARKET
 from crypto_bt.backtest.nightly.judging import Chosen, window_spans
 from crypto_bt.backtest.nightly.parameter_sets import ParameterSet
 from crypto_bt.backtest.nightly.recording import Recorded, accounts_of, stitched_equity
 from crypto_bt.backtest.nightly.sweeping import Swept
 from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.backtest.tables import ALL_SYMBOLS, COUNTS, EQUITY_SCHEMA, METRICS_SCHEMA, metrics_row
+from crypto_bt.backtest.trade_metrics import traded_notional
 from crypto_bt.core.schemas import UTC_MS
 
 #: The night's metrics: those of a simulation, but for what the kernel alone counts.
@@ -52,17 +54,33 @@ WINDOWS_SCHEMA: Final[dict[str, pl.DataType]] = {
 }
 
 
+#: The market's marks in quote at each UTC midnight, null before it was listed; alpha and beta are against it.
+MARKET_SCHEMA: Final[dict[str, pl.DataType]] = {
+    "symbol": pl.String(),
+    "time": UTC_MS,
+    "mark": pl.Float64(),
+}
+
+
 @dataclass(frozen=True)
 class Days:
-    """What the days mean in a night: the first day of the equity since 1970, and the market's daily marks
-    (days + 1,) over all of them."""
+    """What the days and the equity mean in a night: the first day since 1970, the market's daily marks
+    (days + 1,) over all of them, and the quote that an equity of 1.0 stands for."""
 
     first: int
     market: NDArray[np.float64]
+    capital: float
 
     def market_on(self, days: NDArray[np.int64]) -> NDArray[np.float64]:
         """The marks at the start of the first of ``days`` and at the end of each."""
         return self.market[int(days[0]) - self.first : int(days[-1]) - self.first + 2]
+
+
+def market_rows(days: Days) -> pl.DataFrame:
+    """In :data:`MARKET_SCHEMA`, over all days of the night."""
+    midnights = (days.first + np.arange(len(days.market))) * DAY_MS
+    marks = pl.DataFrame({"time": midnights, "mark": days.market}).with_columns(pl.col("mark").fill_nan(None))
+    return marks.select(symbol=pl.lit(MARKET), time="time", mark="mark").cast(MARKET_SCHEMA)  # type: ignore[arg-type]
 
 
 def equity_rows(chosen: Chosen) -> pl.DataFrame:
@@ -88,7 +106,9 @@ def metrics_rows(chosen: Chosen, recorded: Recorded, days: Days) -> pl.DataFrame
     def row(symbol: str, equity: NDArray[np.float64], trades: pl.DataFrame, accounts: int) -> dict[str, Any]:
         held = trades.select((pl.col("exit_time") - pl.col("entry_time")).dt.total_minutes().sum()).item()
         share = metrics.exposure(float(held or 0) / 60.0, hours * accounts)
-        return metrics_row(symbol, equity, trades, market=market, held=share, span=span)
+        found = metrics_row(symbol, equity, trades, market=market, held=share, span=span)
+        capital = days.capital * accounts / len(recorded.symbols)
+        return found | {"turnover": metrics.turnover(traded_notional(trades), equity * capital)}
 
     every = row(ALL_SYMBOLS, stitched_equity(chosen.returns), recorded.trades, len(recorded.symbols))
     rows = [row(symbol, equity, trades, 1) for symbol, equity, trades in accounts_of(recorded)]

@@ -1,7 +1,7 @@
 """What the night tries of a strategy: each set of signals with each way to leave a position."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from crypto_bt.backtest.rules import Costs, Distance, Exits, Rules, Sizing
 from crypto_bt.core.market import Timeframe
@@ -22,6 +22,10 @@ class ParameterSet:
         """As the engine takes them, on bars of the timeframe ``execution``."""
         bars = self.strategy.timeframe.milliseconds // execution.milliseconds
         return Rules(costs, exits_of(self.plan, max(1, bars)), Sizing(exposure=self.strategy.leverage))
+
+    def alone(self) -> "ParameterSet":
+        """The same, as the only one whose signals are evaluated."""
+        return replace(self, number=0, signal_set=0)
 
     @property
     def tried(self) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """The chosen parameter sets simulated in full, and stitched as the walk-forward was in charge of them."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from crypto_bt.backtest.bars import Bars
 from crypto_bt.backtest.candle_rows import DAY_MS
-from crypto_bt.backtest.engine import Signals, record
+from crypto_bt.backtest.engine import Recording, Signals, record
+from crypto_bt.backtest.layout import TRADE_FIELDS
 from crypto_bt.backtest.nightly.market import NightMarket
-from crypto_bt.backtest.nightly.sweeping import Trial
+from crypto_bt.backtest.nightly.sweeping import Advance, Trial
 from crypto_bt.backtest.tables import TRADES_SCHEMA, trades_table
 
 
@@ -54,10 +55,21 @@ class Beside(Protocol):
         """``bars`` begin with the symbol number ``first_symbol`` of all."""
 
 
+class Alone:
+    """Nothing else is simulated."""
+
+    def add(self, bars: Bars, first_symbol: int, name: str, trial: Trial, signals: Signals) -> None:
+        """Do nothing."""
+
+
 def record_all(
-    market: NightMarket, trials: Mapping[str, Trial], in_charge: Mapping[str, InCharge], beside: Beside
+    market: NightMarket,
+    trials: Mapping[str, Trial],
+    in_charge: Mapping[str, InCharge],
+    beside: Beside,
+    advance: Advance | None = None,
 ) -> dict[str, Recorded]:
-    """Record the sets in charge of each strategy on every symbol."""
+    """Record the sets in charge of each strategy on every symbol; ``advance`` is told of the symbols."""
     symbols = market.traded_symbols
     spec, days = market.spec, market.days
     capital = spec.initial_capital / len(symbols)
@@ -70,33 +82,56 @@ def record_all(
             trial = trials[name]
             signals = trial.signals.on(placement)
             beside.add(bars, column, name, trial, signals)
-            by_symbol: list[pl.DataFrame] = []
+            kept: list[Recording] = []
+            numbers: list[int] = []
             for number in own.sets:
                 each = trial.sets[number]
                 one = Signals(signals.targets[each.signal_set][None, :], atr=signals.atr)
                 rules = each.rules(spec.costs, spec.execution)
                 recording = record(bars, one, rules, capital=capital, every_bar=False)
-                by_symbol.append(entered_in_charge(trades_table(bars, recording), own, number))
+                kept.append(entered_in_charge(bars, recording, own, number))
+                numbers += [number] * len(kept[-1].trades)
                 rows = np.flatnonzero(own.chosen == number)
                 day = own.days[rows] - days[0]
                 returns[name][rows, column : column + width] = _returns(
                     recording.daily[:, day].T, recording.daily[:, day + 1].T
                 )
-            if by_symbol:
-                trades[name].append(pl.concat(by_symbol).sort("symbol", "entry_time"))
+            if numbers:
+                table = trades_table(bars, _together(kept))
+                by_set = table.with_columns(parameter_set=pl.Series(numbers, dtype=pl.Int32))
+                trades[name].append(by_set.sort("symbol", "entry_time", maintain_order=True))
         column += width
+        if advance:
+            advance(column, len(symbols))
     empty = pl.DataFrame(schema=RECORDED_TRADES)
-    return {name: Recorded(symbols, pl.concat([empty, *trades[name]]), returns[name]) for name in in_charge}
+    # In one piece: the last digit of a sum depends on the pieces.
+    return {
+        name: Recorded(symbols, pl.concat([empty, *trades[name]], rechunk=True), returns[name])
+        for name in in_charge
+    }
 
 
-def entered_in_charge(trades: pl.DataFrame, in_charge: InCharge, number: int) -> pl.DataFrame:
-    """Those of ``trades`` that were entered on a day of which the set ``number`` is in charge."""
-    own = pl.Series(in_charge.days[in_charge.chosen == number])
-    day = pl.col("entry_time").dt.epoch("ms") // DAY_MS
-    counts = day.is_in(own.implode())
+def entered_in_charge(bars: Bars, recording: Recording, in_charge: InCharge, number: int) -> Recording:
+    """``recording`` of the set ``number`` with the trades alone that were entered on a day in its charge."""
+    entered, left = (
+        recording.trades[:, TRADE_FIELDS.index(name)].astype(np.int64) for name in ("entry_bar", "exit_bar")
+    )
+    day = bars.open_time[entered] // DAY_MS
+    counts = np.isin(day, in_charge.days[in_charge.chosen == number])
     if in_charge.carried:
-        counts |= pl.col("exit_time").dt.epoch("ms") > in_charge.days[0] * DAY_MS
-    return trades.filter(counts).with_columns(parameter_set=pl.lit(number, pl.Int32))
+        inside = recording.trades[:, TRADE_FIELDS.index("inside_bar")].astype(np.int64)
+        exit_time = bars.open_time[left] + inside * bars.timeframe.milliseconds
+        counts |= exit_time > in_charge.days[0] * DAY_MS
+    return replace(recording, trades=recording.trades[counts], trade_symbol=recording.trade_symbol[counts])
+
+
+def _together(recordings: Sequence[Recording]) -> Recording:
+    """The trades of all, one recording after the other."""
+    return replace(
+        recordings[0],
+        trades=np.concatenate([each.trades for each in recordings]),
+        trade_symbol=np.concatenate([each.trade_symbol for each in recordings]),
+    )
 
 
 def stitched_equity(returns: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,6 +1,6 @@
 """Every parameter set of every strategy simulated at once, a few symbols at a time, into daily equity."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +13,9 @@ from crypto_bt.backtest.nightly.market import NightMarket
 from crypto_bt.backtest.nightly.parameter_sets import ParameterSet
 from crypto_bt.backtest.nightly.signals import StrategySignals
 from crypto_bt.backtest.parameters import parameter_array
+
+#: Told how many are done, and of how many.
+Advance = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,11 @@ class Sweeps:
     symbols_without_funding: set[str] = field(default_factory=set)
 
 
-def sweep_all(market: NightMarket, trials: Mapping[str, Trial]) -> Sweeps:
+def sweep_all(market: NightMarket, trials: Mapping[str, Trial], advance: Advance | None = None) -> Sweeps:
     """Simulate all ``trials`` on every symbol; the symbols share the initial capital equally.
 
-    The sum over the symbols has one order, so the result does not depend on groups or threads.
+    The sum over the symbols has one order, so the result does not depend on groups or threads. ``advance`` is
+    told of the symbols.
     """
     spec, first_last = market.spec, market.days
     days = first_last[1] - first_last[0] + 1
@@ -59,6 +63,7 @@ def sweep_all(market: NightMarket, trials: Mapping[str, Trial]) -> Sweeps:
     for name, trial in trials.items():
         count = len(trial.sets)
         found.swept[name] = Swept(np.zeros((count, days + 1)), np.zeros((count, len(STATISTICS))))
+    done = 0
     for bars, placement in market.execution_groups(first_last):
         for source, count in bars.funding_use.marks.items():
             found.marks[source] += count
@@ -75,4 +80,7 @@ def sweep_all(market: NightMarket, trials: Mapping[str, Trial]) -> Sweeps:
             )
             for of_symbol in statistics:
                 swept.statistics[:] += of_symbol
+        done += len(bars.symbols)
+        if advance:
+            advance(done, len(market.traded_symbols))
     return found

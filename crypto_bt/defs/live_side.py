@@ -12,8 +12,8 @@ from crypto_bt.backtest.live.fills import Fill, read_fills
 from crypto_bt.backtest.live.funding_paid import add_funding, read_payments
 from crypto_bt.backtest.live.listed_trades import lists_trades, read_trades, trades_of
 from crypto_bt.backtest.live.round_trips import RoundTrip, build_round_trips
-from crypto_bt.commands.live_sources import Backtest, read_table
 from crypto_bt.core.errors import UsageError
+from crypto_bt.defs.live_sources import Backtest, read_table
 
 
 @dataclass(frozen=True, slots=True)

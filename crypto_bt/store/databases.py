@@ -1,0 +1,68 @@
+"""SQLite databases: copied with whoever writes them at work, and looked at."""
+
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from crypto_bt.core.errors import StoreCorrupt, StoreError
+
+DOCTOR: Final = "See what is wrong and what mends it: crypto-bt doctor"
+_MAGIC: Final = b"SQLite format 3\x00"
+_WAITING: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+PATIENCE: Final = 30.0
+
+
+def is_database(path: Path) -> bool:
+    """Whether the file is an SQLite database."""
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) == _MAGIC
+
+
+def copy_database(source: Path, copy: Path, *, patience: float = PATIENCE) -> None:
+    """Copy an SQLite database, with whoever writes it at work, and check the copy.
+
+    StoreCorrupt if it is damaged; StoreError if it is locked for ``patience`` seconds or cannot be read.
+    """
+    try:
+        with (
+            closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True, timeout=0)) as reading,
+            closing(sqlite3.connect(copy)) as writing,
+        ):
+            transfer(reading, writing, patience=patience)
+            # The copy stands alone: without this, opening it would make a second file beside it.
+            writing.execute("PRAGMA journal_mode = DELETE")
+            [verdict] = writing.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError as error:
+        raise StoreError(f"{source} cannot be copied: {error}.", "Is it locked, or the disk full?") from error
+    except sqlite3.DatabaseError as error:
+        raise StoreCorrupt(f"{source} is corrupt: {error}.", DOCTOR) from error
+    if verdict != "ok":
+        raise StoreCorrupt(f"{source} is corrupt: {verdict}.", DOCTOR)
+
+
+def transfer(source: sqlite3.Connection, sink: sqlite3.Connection, *, patience: float = PATIENCE) -> None:
+    """Copy ``source`` into ``sink`` by SQLite's own backup: all of it or nothing.
+
+    sqlite3.OperationalError if either is locked for ``patience`` seconds: left alone, Python waits for ever.
+    """
+    deadline = time.monotonic() + patience
+
+    def watch(status: int, remaining: int, total: int) -> None:
+        if status in _WAITING and time.monotonic() > deadline:
+            raise sqlite3.OperationalError(f"it was locked for {patience:g} s")
+
+    source.backup(sink, progress=watch, sleep=0.05)
+
+
+def damage_of(path: Path) -> str:
+    """What SQLite finds wrong with a database; empty if nothing, or if it is locked."""
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            [verdict] = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError:
+        return ""
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return "" if verdict == "ok" else str(verdict)
