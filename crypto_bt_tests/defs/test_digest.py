@@ -11,7 +11,7 @@ import pytest
 from crypto_bt.defs.execute import run_job
 from crypto_bt_tests.alerts.samples import alert
 from crypto_bt_tests.defs.alert_watch import AlertWatch, alert_watch
-from crypto_bt_tests.report import nights
+from crypto_bt_tests.report import nights, published
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 EVENING = datetime(2026, 3, 10, 23, 30, tzinfo=UTC)
@@ -40,7 +40,7 @@ def publish_night(watch: AlertWatch, folder: Path, night: date, **returns: float
     folder.mkdir()
     made = nights.metrics({name: {"ALL": figure, "BTCUSDT": figure} for name, figure in returns.items()})
     first = next(iter(returns))
-    frames = {
+    frames = published.tables() | {
         "equity": nights.equity(*returns),
         "metrics": made,
         "parameter_sets": nights.parameter_sets(first),
