@@ -27,10 +27,10 @@ def deadman(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check that Dagster's daemon is alive and candles are fresh; tell it, without Dagster, if not.
+    """Check that daemon, candles and backup are alive and fresh; tell it, without Dagster, if not.
 
     While all is alive the address DEADMAN_URL is called, if there is one: when it is not called any more,
-    whoever watches it raises the alarm. Meant for cron, every 5 minutes.
+    whoever watches it raises the alarm. crypto-bt up does this every 5 minutes; else it is meant for cron.
 
     Example: crypto-bt deadman --max-age 600
 
@@ -50,7 +50,7 @@ def deadman(
     for text in dead:
         out.say(text, style="red")
     if not dead:
-        out.say("Daemon and candles are alive." + (f" {called}" if called else ""))
+        out.say("Daemon, candles and backup are alive." + (f" {called}" if called else ""))
     out.result({"dead": dead, "called": called})
     if dead or called.startswith("Not called"):
         raise typer.Exit(UNWELL)
@@ -62,6 +62,7 @@ def dead_parts(desk: "Desk", max_age: timedelta, now: datetime) -> list[str]:
     from crypto_bt.core.verdict import Severity
     from crypto_bt.defs.execute import open_instance
     from crypto_bt.defs.heartbeats import DAEMONS, daemon_heartbeats
+    from crypto_bt.defs.upkeep import late_backup
 
     with open_instance(desk.home) as instance:
         beats = daemon_heartbeats(instance)
@@ -71,7 +72,8 @@ def dead_parts(desk: "Desk", max_age: timedelta, now: datetime) -> list[str]:
         verdict = data_age(timeframe, max(closes, default=None), now)
         if not verdict.passed and verdict.severity is Severity.ERROR:
             late.append(verdict.what)
-    return silent_parts(beats, DAEMONS, late, max_age, now)
+    backup = late_backup(desk, now)
+    return silent_parts(beats, DAEMONS, [*late, *([backup] if backup else [])], max_age, now)
 
 
 def tell(root: Path, settings: Settings, dead: list[str], now: datetime) -> None:
@@ -97,7 +99,7 @@ def _alarm(what: str, settings: Settings, now: datetime) -> Alert:
         cause=CAUSE,
         severity=AlertSeverity.CRITICAL,
         what=what,
-        where="deadman",
+        where="daemon",
         value="",
         limit="",
         since=now,

@@ -17,7 +17,6 @@ from crypto_bt.core.wholeness import hours
 if TYPE_CHECKING:
     from crypto_bt.core.alerts import Alert
     from crypto_bt.defs.resources import Desk
-    from crypto_bt.defs.upkeep import switched_off, upkeep
 
 
 def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
@@ -28,6 +27,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     Exit code 0 when all is well, 3 when something is not, or nothing is loaded yet.
     """
     from crypto_bt.defs.resources import Desk
+    from crypto_bt.defs.upkeep import switched_off, upkeep
 
     desk = Desk.open(open_home(home))
     now = desk.clock()

@@ -22,14 +22,12 @@ def upkeep(desk: Desk, now: datetime) -> dict[str, Any]:
     lines, wrong = [], []
     if newest is not None:
         lines.append(f"Newest backup: {hours(now - newest[1])} old, of snapshot {newest[0]}.")
-        if now - newest[1] > LATE and current is not None and newest[0] != current.id:
-            wrong.append(
-                f"The newest backup is {hours(now - newest[1])} old. crypto-bt backup create{option}"
-            )
     elif current is not None:
         lines.append(f"No backup yet; the sensor backup_due makes one, or: crypto-bt backup create{option}")
     if not settings.BACKUP_OFFSITE_DIR and current is not None:
         lines.append(no_offsite(desk, now))
+    late = late_backup(desk, now)
+    wrong += [f"{late} crypto-bt backup create{option}"] if late else []
     short = lacking_room(desk)
     wrong += [f"{short} crypto-bt data compact{option}"] if short else []
     return {
@@ -39,6 +37,14 @@ def upkeep(desk: Desk, now: datetime) -> dict[str, Any]:
         "lines": lines,
         "wrong": wrong,
     }
+
+
+def late_backup(desk: Desk, now: datetime) -> str:
+    """Why the newest backup is too old; empty where it is not, or where there has never been one."""
+    current, newest = desk.store.current(), newest_backup(desk)
+    if newest is None or current is None or newest[0] == current.id or now - newest[1] <= LATE:
+        return ""
+    return f"The newest backup is {hours(now - newest[1])} old."
 
 
 def switched_off(desk: Desk) -> dict[str, str]:

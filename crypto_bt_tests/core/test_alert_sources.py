@@ -143,6 +143,29 @@ def test_freshness_warn_and_fail_raise_pass_resolves_unknown_says_nothing() -> N
     ]
 
 
+def test_freshness_of_what_somebody_stopped_is_no_news_until_it_is_fresh_again() -> None:
+    changes = [FreshnessChange(n, "scorecard", s, NOW) for n, s in enumerate(("warn", "fail", "pass"))]
+    other = FreshnessChange(3, "candles_1h", "fail", NOW)
+    told = freshness_alerts.decide([*changes, other], off=("scorecard",))
+    assert [event for _, event in told] == ["freshness:2", "freshness:3"]
+
+
+def test_checks_of_the_home_have_the_causes_of_what_they_look_at() -> None:
+    found = {
+        name: check_alerts.alert_of(replace(FAILED, asset="backup", name=name, error=True))
+        for name in ("intact", "verified", "offsite", "disk_room", "restorable")
+    }
+    assert {name: alert.cause for name, alert in found.items()} == {
+        "intact": "store_damaged",
+        "verified": "backup",
+        "offsite": "backup",
+        "disk_room": "disk",
+        "restorable": "restore_drill",
+    }
+    assert found["intact"].where == check_alerts.STORES
+    assert found["verified"].id != found["offsite"].id
+
+
 def test_causes_the_page_has_each_with_its_severity_and_nothing_else() -> None:
     assert page_of(PAGE) == {
         name: (str(cause.severity).upper(), cause.about) for name, cause in CAUSES.items()
