@@ -13,6 +13,8 @@ from crypto_bt.core.rich_text import MESSAGE_LIMIT, Span, as_html, as_plain, siz
 #: Most lines of each part.
 _STRATEGIES: Final = 10
 _STANDING: Final = 6
+#: Most letters of the reason of a verdict.
+_REASON: Final = 80
 _FEEDS: Final = 5
 _CAUSES: Final = 8
 _GIGABYTE: Final = 1e9
@@ -31,12 +33,14 @@ class CandleLine:
 
 @dataclass(frozen=True, slots=True)
 class ScoreLine:
-    """A strategy in the last night: net return and its change since the night before, as fractions."""
+    """A strategy in the last night: net return and its change since the night before, as fractions; its
+    ``verdict``, and the ``reason``, which names it too."""
 
     strategy: str
     verdict: str
     net_return: float | None
     change: float | None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,8 @@ def night_part(facts: DigestFacts) -> list[Span]:
     for line in facts.scores[:_STRATEGIES]:
         change = "" if line.change is None else f" ({100 * line.change:+.1f} pp)"
         figure = "-" if line.net_return is None else f"{line.net_return:+.1%}"
-        spans.append(Span(f"\n{visible(line.strategy, 30)} {figure}{change} {line.verdict}".rstrip()))
+        verdict = visible(line.reason, _REASON) if line.reason else line.verdict
+        spans.append(Span(f"\n{visible(line.strategy, 30)} {figure}{change} {verdict}".rstrip()))
     return spans + _rest(len(facts.scores) - _STRATEGIES)
 
 
@@ -158,7 +163,7 @@ def machine_part(facts: DigestFacts) -> list[Span]:
         share = facts.free / facts.disk
         free, used = facts.free / _GIGABYTE, facts.used / _GIGABYTE
         spans.append(Span(f"\nDisk: {free:.1f} GB free ({share:.0%}); this home takes {used:.2f} GB."))
-    return spans + [Span(f"\n{visible(text, 200)}") for text in facts.more]
+    return spans + [Span(f"\n{visible(text, 300)}") for text in facts.more]
 
 
 def _rest(count: int) -> list[Span]:

@@ -125,7 +125,7 @@ def no_offsite(desk: Desk, now: datetime) -> str:
     nights = len(desk.results.nights())
     return (
         f"No copy off this machine (BACKUP_OFFSITE_DIR is empty). The loss of this disk would cost {nights} "
-        f"nights, a person's decisions and whatever the exchange tells no more; market data since {first:%F} "
+        f"{'night' if nights == 1 else 'nights'}, a person's decisions and whatever the exchange tells no more; market data since {first:%F} "
         "would have to be fetched again."
     )
 

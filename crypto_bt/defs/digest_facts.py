@@ -115,6 +115,7 @@ def night_scores(desk: Desk, result: NightResult) -> tuple[str, list[ScoreLine]]
             row["verdict"] or ("benchmark" if row["benchmark"] else ""),
             row["net_return"],
             row["versus_last_night"],
+            row["reason"] or "",
         )
         for row in rows
     ]
