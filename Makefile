@@ -7,7 +7,7 @@ PEERS := .peers/.complete
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup peers demo dev-demo dev test check bench soak lock
+.PHONY: help setup peers demo dev-demo dev test check docs bench soak lock
 
 help:  ## Show this list
 	@echo "crypto_bt: fresh market data, honest nightly backtests."
@@ -50,6 +50,9 @@ check: setup  ## Format, lint, types, import rules, definitions
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/dagster definitions validate
+
+docs: setup  ## Write the generated parts of the documents anew
+	@$(BIN)/python -m crypto_bt_tests.documents
 
 bench: setup peers  ## Measure speed, one JSON object a line
 	@for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done

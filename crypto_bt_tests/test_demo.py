@@ -9,11 +9,14 @@ from typing import Any
 import polars as pl
 import pytest
 
+from crypto_bt.backtest.result_columns import RESULT_TABLES
 from crypto_bt.core.datasets import POSITIONING_DATASETS
 from crypto_bt.core.market import STANDARD_TIMEFRAMES
+from crypto_bt.core.market_columns import MARKET_TABLES
 from crypto_bt.defs.checks import candle_checks
 from crypto_bt.defs.night_checks import NIGHT_CHECKS
-from crypto_bt.store.results import FRAMES
+from crypto_bt.store import SnapshotStore
+from crypto_bt.store.results import FRAMES, ResultsStore
 from crypto_bt.strategies import strategy_classes
 from crypto_bt_tests.command_line import run, run_json
 from crypto_bt_tests.recorded import RECORDED, needs_recorded
@@ -56,6 +59,19 @@ def test_demo_leaves_the_files_for_other_programs(synthetic: dict[str, Any]) -> 
     assert signals["symbol"].n_unique() == 4
     assert signals["target"].is_between(-1.0, 1.0).all()
     assert signals["valid_until"].null_count() == 0
+
+
+def test_stored_tables_are_what_the_dictionary_says(synthetic: dict[str, Any]) -> None:
+    home = Path(synthetic["home"])
+    store = SnapshotStore(home / "store")
+    night = ResultsStore(home / "results").latest()
+    assert night is not None
+    frames = {name: night.frame(name) for name in FRAMES}
+    frames["signals_validated"] = pl.read_parquet(home / "results" / "signals_validated.parquet")
+    broken = [line for name, table in MARKET_TABLES.items() for line in table.broken(store.read(name))]
+    broken += [line for name, table in RESULT_TABLES.items() for line in table.broken(frames[name])]
+    assert broken == []
+    assert sum(frame.height > 0 for frame in frames.values()) == len(frames), "an empty table proves nothing"
 
 
 def test_backtest_again_gives_the_same_bytes(synthetic: dict[str, Any]) -> None:

@@ -64,6 +64,21 @@ def average_holding_hours(trades: pl.DataFrame) -> float | None:
     return float(held.to_numpy().mean()) / _HOUR_MS
 
 
+def held_hours(trades: pl.DataFrame, start_ms: int, end_ms: int) -> float:
+    """Hours in [``start_ms``, ``end_ms``) (milliseconds since 1970) in which a position was held, those of
+    each symbol added up. Trades of one symbol that overlap count once: they stand for one account."""
+    entry, exit_ = (
+        pl.col(name).dt.epoch("ms").clip(start_ms, end_ms) for name in ("entry_time", "exit_time")
+    )
+    until = pl.col("exit").cum_max().shift(1).over("symbol").fill_null(start_ms)
+    held = (
+        trades.select("symbol", entry=entry, exit=exit_)
+        .sort("symbol", "entry", "exit")
+        .select((pl.col("exit") - pl.max_horizontal("entry", until)).clip(lower_bound=0).sum())
+    )
+    return float(held.item()) / _HOUR_MS
+
+
 def traded_notional(trades: pl.DataFrame) -> float:
     """Quantity x price of every fill, in quote; a trade still open has filled its entry alone."""
     both = pl.col("entry_price") + pl.when(pl.col("exit_reason") == "open").then(0.0).otherwise(

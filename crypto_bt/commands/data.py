@@ -8,6 +8,7 @@ import typer
 
 from crypto_bt.commands import quarantine
 from crypto_bt.commands.backfill import backfill
+from crypto_bt.commands.dictionary import dictionary
 from crypto_bt.commands.homes import HomeOption, JsonOption, open_home
 from crypto_bt.commands.imports import import_
 from crypto_bt.commands.options import SymbolsOption, parse_datasets, parse_symbols
@@ -25,6 +26,7 @@ app = typer.Typer(
 
 app.command()(backfill)
 app.command()(repair)
+app.command()(dictionary)
 app.command("import")(import_)
 app.add_typer(quarantine.app, name="quarantine")
 

@@ -1,4 +1,4 @@
-"""Columns of every table of the market store: their types, and what each means, with its unit."""
+"""Columns of every table of the market store and their types; ``market_columns`` says what each means."""
 
 from typing import Final
 
@@ -149,61 +149,4 @@ DECISION_SCHEMA: Final[dict[str, pl.DataType]] = {
     "decision": pl.String(),
     "decided_by": pl.String(),
     "decided_at": UTC_MS,
-}
-
-
-#: What each column of the market's tables means, with its unit.
-MEANING: Final[dict[str, str]] = {
-    "symbol": "the exchange's id of the perpetual",
-    "open_time": "first moment of the candle, UTC; the candle ends just before the next one's",
-    "open": "first price, quote units",
-    "high": "highest price, quote units",
-    "low": "lowest price, quote units",
-    "close": "last price, quote units",
-    "volume": "traded quantity, base units",
-    "quote_volume": "traded notional, quote units; null where the source does not say",
-    "trades": "number of trades; null where the source does not say",
-    "taker_buy_volume": "quantity bought by takers, base units; null where the source does not say",
-    "funding_time": "settlement, UTC, rounded to its minute",
-    "funding_rate": "fraction of the notional; positive: longs pay shorts",
-    "mark_price": "mark price at the settlement, quote units; null where not published",
-    "available_at": "first moment at which the value could be known, UTC",
-    "observed_at": "moment (or first moment of the span) that the value is about, UTC",
-    "series": "name of the series",
-    "value": "in the unit of the series",
-    "open_interest": "open contracts, base units",
-    "open_interest_value": "open contracts, quote units",
-    "long_short_ratio": "accounts net long over accounts net short",
-    "long_account": "share of accounts that are net long, a fraction",
-    "short_account": "share of accounts that are net short, a fraction",
-    "buy_volume": "quantity bought by takers in the hour, base units",
-    "sell_volume": "quantity sold by takers in the hour, base units",
-    "buy_sell_ratio": "quantity bought over quantity sold by takers",
-    "day": "the UTC day that the row is about",
-    "onboard_time": "first moment of trading, UTC",
-    "delisted_time": "last moment of trading, UTC; null while none is known",
-    "status": "the exchange's own word; MISSING where it does not list the symbol",
-    "tradable": "whether positions can be opened",
-    "followed": "whether the home's list held the symbol that day",
-    "observed": "whether the exchange said so that day, or the row is derived from candles",
-    "quote_volume_24h": "turnover of the 24 hours before the exchange was asked, quote units",
-    "quote_volume_30d": "turnover of the 30 days before the day, quote units; null where not known",
-    "tick_size": "step of prices, quote units; null where not known, 0 where there is none",
-    "lot_size": "step of a market order's quantity, base units; null where not known, 0 where there is none",
-    "min_quantity": "smallest quantity of a market order, base units; null where not known",
-    "min_notional": "smallest notional of an order, quote units; null where not known",
-    "liquidation_fee": "fraction of the liquidated notional that the exchange takes; null where not known",
-    "realized_volatility": "annualised standard deviation of the benchmark's H4 log returns, 30 days",
-    "trend_strength": "benchmark close over its mean of 50 days, minus 1",
-    "funding_level": "median funding of the symbols over the last 3 days, a fraction per 8 hours",
-    "fear_greed": "fear & greed index, 0 to 100",
-    "vix": "CBOE volatility index, points",
-    "dollar_index": "broad dollar index, points",
-    "rate_10y": "10-year US treasury yield, percent",
-    "btc_dominance": "share of BTC in the market capitalisation of all coins, percent",
-    "stablecoin_supply": "stablecoins in circulation, US dollars",
-    "volatility_regime": "-1 calm, 0 usual, 1 wild",
-    "trend_regime": "-1 falling, 0 none, 1 rising",
-    "funding_regime": "-1 shorts pay, 0 usual, 1 longs pay dearly",
-    "sentiment_regime": "-1 fear, 0 neutral, 1 greed",
 }

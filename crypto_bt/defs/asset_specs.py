@@ -4,8 +4,8 @@ from typing import Final
 
 import dagster as dg
 
-from crypto_bt.core.datasets import CANDLE_DATASETS, DATASETS, POSITIONING_DATASETS
-from crypto_bt.core.schemas import MEANING
+from crypto_bt.core.datasets import CANDLE_DATASETS, POSITIONING_DATASETS
+from crypto_bt.core.market_columns import MARKET_TABLES
 from crypto_bt.defs.partitions import DAILY, DAILY_FRESHNESS, FRESHNESS
 
 OWNERS: Final = ["team:desk"]
@@ -58,9 +58,10 @@ DESCRIPTIONS: Final = {
 
 def data_spec(name: str, deps: tuple[str, ...] = ()) -> dg.AssetSpec:
     """The spec of the data asset ``name``, partitioned by day."""
+    table = MARKET_TABLES[name]
     columns = [
-        dg.TableColumn(column, str(kind), MEANING.get(column))
-        for column, kind in DATASETS[name].schema.items()
+        dg.TableColumn(column, str(table.schema[column]), known.described)
+        for column, known in table.columns.items()
     ]
     return dg.AssetSpec(
         name,

@@ -113,3 +113,12 @@ def test_figures_are_finite_or_none_and_expectancy_follows_from_win_rate_and_pay
         assert figures["expectancy"] == pytest.approx(
             mean_loss * (wins * payoff - (1.0 - wins)), rel=1e-6, abs=1e-6
         )
+
+
+def test_held_hours_count_each_moment_of_a_symbol_once_and_none_outside_the_span() -> None:
+    rows = [trade(1.0, end=4), trade(1.0, end=6), trade(1.0, end=20), trade(1.0, end=6, symbol="BBBUSDT")]
+    start = int(START.timestamp() * 1000)
+    hour = 3_600_000
+    assert trade_metrics.held_hours(frame(*rows), start, start + 24 * hour) == 6.0 + 4.0 + 4.0
+    assert trade_metrics.held_hours(frame(*rows), start + hour, start + 18 * hour) == 5.0 + 2.0 + 4.0
+    assert trade_metrics.held_hours(frame(), start, start + hour) == 0.0

@@ -19,7 +19,7 @@ from crypto_bt.backtest.nightly.recording import Recorded, accounts_of, stitched
 from crypto_bt.backtest.nightly.sweeping import Swept
 from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.backtest.tables import ALL_SYMBOLS, COUNTS, EQUITY_SCHEMA, METRICS_SCHEMA, metrics_row
-from crypto_bt.backtest.trade_metrics import traded_notional
+from crypto_bt.backtest.trade_metrics import held_hours, traded_notional
 from crypto_bt.core.schemas import UTC_MS
 
 #: The night's metrics: those of a simulation, but for what the kernel alone counts.
@@ -96,7 +96,7 @@ def equity_rows(chosen: Chosen) -> pl.DataFrame:
 def metrics_rows(chosen: Chosen, recorded: Recorded, days: Days) -> pl.DataFrame:
     """The portfolio first, then one row a symbol, in :data:`NIGHT_METRICS`, over the days shown.
 
-    ``exposure`` is the share of the hours in which a position was held, by the trades' times.
+    ``exposure`` is the share of their hours in which a position was held, by the trades' times.
     """
     own = chosen.in_charge.days
     span = (int(own[0]) * DAY_MS, (int(own[-1]) + 1) * DAY_MS)
@@ -104,8 +104,7 @@ def metrics_rows(chosen: Chosen, recorded: Recorded, days: Days) -> pl.DataFrame
     hours = len(own) * 24.0
 
     def row(symbol: str, equity: NDArray[np.float64], trades: pl.DataFrame, accounts: int) -> dict[str, Any]:
-        held = trades.select((pl.col("exit_time") - pl.col("entry_time")).dt.total_minutes().sum()).item()
-        share = metrics.exposure(float(held or 0) / 60.0, hours * accounts)
+        share = metrics.exposure(held_hours(trades, *span), hours * accounts)
         found = metrics_row(symbol, equity, trades, market=market, held=share, span=span)
         capital = days.capital * accounts / len(recorded.symbols)
         return found | {"turnover": metrics.turnover(traded_notional(trades), equity * capital)}
