@@ -218,11 +218,12 @@ def render_example() -> str:
     later = [*BacktestSettings.model_fields, *BackupSettings.model_fields, *AlertSettings.model_fields]
     order = {name: place for place, name in enumerate(later, start=1)}
     for name, known in sorted(Settings.model_fields.items(), key=lambda field: order.get(field[0], 0)):
-        lines += ["", f"# {known.description}", f"#{name}={_default_text(known.default)}"]
+        lines += ["", f"# {known.description}", f"#{name}={default_text(known.default)}"]
     return "\n".join(lines) + "\n"
 
 
-def _default_text(default: object) -> str:
+def default_text(default: object) -> str:
+    """A default as it is written in a ``.env``; empty where nothing is."""
     if default == LIVE_HOME:
         return "data/live"
     if default is None or default is UNIVERSE or default == ():

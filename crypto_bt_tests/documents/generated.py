@@ -4,10 +4,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from crypto_bt_tests.documents import dictionary
+from crypto_bt_tests.documents import command_page, dictionary, numbers, pipeline, settings_page
 from crypto_bt_tests.documents.pages import DOCS
 
 PARTS: Final[dict[tuple[Path, str], Callable[[], str]]] = {
     (DOCS / "data-dictionary.md", "market tables"): dictionary.market,
     (DOCS / "data-dictionary.md", "night tables"): dictionary.night,
+    (DOCS / "numbers.md", "promises"): numbers.promises,
+    (DOCS / "numbers.md", "campaigns"): numbers.campaigns,
+    (DOCS / "numbers.md", "measurements"): numbers.measured,
+    (DOCS / "settings.md", "settings"): settings_page.settings,
+    (DOCS / "commands.md", "commands"): command_page.commands,
+    (DOCS / "pipeline.md", "assets"): pipeline.assets,
+    (DOCS / "pipeline.md", "checks"): pipeline.checks,
+    (DOCS / "pipeline.md", "jobs"): pipeline.jobs,
+    (DOCS / "pipeline.md", "schedules"): pipeline.schedules,
+    (DOCS / "pipeline.md", "sensors"): pipeline.sensors,
 }
