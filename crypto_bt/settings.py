@@ -25,6 +25,7 @@ from crypto_bt.settings_backtest import BacktestSettings
 from crypto_bt.settings_backup import BackupSettings
 from crypto_bt.settings_night import NightSettings
 from crypto_bt.settings_risk import RiskSettings
+from crypto_bt.settings_roles import RoleSettings
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 #: The home that is meant when none is named.
@@ -33,7 +34,7 @@ LIVE_HOME: Final = PROJECT / "data" / "live"
 FOREIGN_KEYS: Final = frozenset({"DAGSTER_HOME"})
 
 
-class Settings(NightSettings, BacktestSettings, BackupSettings, RiskSettings, AlertSettings):
+class Settings(NightSettings, BacktestSettings, BackupSettings, RiskSettings, AlertSettings, RoleSettings):
     """The settings, as read from the environment and the home's ``.env``."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=True, env_ignore_empty=True)
@@ -215,7 +216,8 @@ def render_example() -> str:
         "# Settings of crypto_bt. Copied to each home's .env by set-up; uncomment what you change.",
         "# A line uncommented here wins over the environment.",
     ]
-    later = [*BacktestSettings.model_fields, *BackupSettings.model_fields, *AlertSettings.model_fields]
+    groups = (BacktestSettings, BackupSettings, AlertSettings, RoleSettings)
+    later = [name for group in groups for name in group.model_fields]
     order = {name: place for place, name in enumerate(later, start=1)}
     for name, known in sorted(Settings.model_fields.items(), key=lambda field: order.get(field[0], 0)):
         lines += ["", f"# {known.description}", f"#{name}={default_text(known.default)}"]

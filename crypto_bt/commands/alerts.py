@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from crypto_bt.alerts import AlertOffice, open_alerts
+from crypto_bt.commands.escalation import escalation
 from crypto_bt.commands.homes import HomeOption, JsonOption, open_home
 from crypto_bt.commands.output import UNWELL, Output, minute
 from crypto_bt.core.alert_causes import CAUSES, PAGE
@@ -21,6 +22,8 @@ Named = Annotated[str, typer.Argument(metavar="ALERT", help="The id in the messa
 CauseName = Annotated[
     str, typer.Argument(metavar="CAUSE", help="Such as gap_not_filled; alerts list shows it.")
 ]
+
+app.command()(escalation)
 
 
 @app.command("test")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from crypto_bt_tests.documents import command_page, dictionary, numbers, pipeline, settings_page
+from crypto_bt_tests.documents import command_page, dictionary, numbers, pipeline, runbook_page, settings_page
 from crypto_bt_tests.documents.pages import DOCS
 
 PARTS: Final[dict[tuple[Path, str], Callable[[], str]]] = {
@@ -13,6 +13,8 @@ PARTS: Final[dict[tuple[Path, str], Callable[[], str]]] = {
     (DOCS / "numbers.md", "promises"): numbers.promises,
     (DOCS / "numbers.md", "campaigns"): numbers.campaigns,
     (DOCS / "numbers.md", "measurements"): numbers.measured,
+    (DOCS / "runbook.md", "incidents"): runbook_page.matrix,
+    (DOCS / "runbook.md", "escalation"): runbook_page.escalation,
     (DOCS / "settings.md", "settings"): settings_page.settings,
     (DOCS / "commands.md", "commands"): command_page.commands,
     (DOCS / "pipeline.md", "assets"): pipeline.assets,
