@@ -152,3 +152,21 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
     named_here = re.findall(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=[^`]*)?`", page.read_text())
     unknown = sorted(set(named_here) - set(Settings.model_fields) - OTHERS)
     assert unknown == [], f"{named(page)} names what is no setting; docs/settings.md has them all"
+
+
+@pytest.mark.parametrize("name", [page.name for page in PAGES if page.parent.name == "pt"])
+def test_portuguese_page_has_the_commands_of_the_english_one(name: str) -> None:
+    """So that the tests that follow the English page follow both."""
+    english, portuguese = (lines_of(page) for page in (DOCS / name, DOCS / "pt" / name))
+    assert [line.words for line in portuguese if line.whole] == [line.words for line in english if line.whole]
+    assert {line.words for line in portuguese} == {line.words for line in english}
+    assert headings(DOCS / "pt" / name) == headings(DOCS / name)
+
+
+def headings(page: Path) -> int:
+    """How many parts a page has."""
+    return len(re.findall(r"^## ", page.read_text(), flags=re.MULTILINE))
+
+
+def test_every_page_for_the_desk_is_there_in_portuguese() -> None:
+    assert {page.name for page in PAGES if page.parent.name == "pt"} == {"quick-start.md", "runbook.md"}
