@@ -1,6 +1,8 @@
 """The quick start can be followed: its commands are taken from the page and run."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from crypto_bt.cli import app
+from crypto_bt.runtime.home import Home
 from crypto_bt.settings import Settings
 from crypto_bt_tests.commands.invoking import ServedHome, served_home
 from crypto_bt_tests.documents.blocks import lines_of
@@ -42,22 +45,45 @@ def test_quick_start_can_be_followed(home: ServedHome) -> None:
     assert (home.root / "results" / "reports" / "2026-01-19" / "ema_cross.html").exists()
 
 
-def test_own_strategy_is_written_shown_and_tried(home: ServedHome, tmp_path: Path) -> None:
-    """In a copy of the project, because the first command writes into it."""
-    shutil.copytree(ROOT / "crypto_bt", tmp_path / "crypto_bt")
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project, for what writes into it."""
+    folder = tmp_path_factory.mktemp("clone")
+    shutil.copytree(ROOT / "crypto_bt", folder / "crypto_bt")
+    return folder
+
+
+def run_in(clone: Path, home: ServedHome, *words: str) -> str:
+    """What a command prints that is typed in the root of ``clone``."""
+    environment = {name: value for name, value in os.environ.items() if name not in Settings.model_fields}
+    done = subprocess.run(
+        [sys.executable, "-m", "crypto_bt", *words],
+        cwd=clone, env={**environment, "CRYPTO_BT_HOME": str(home.root)},
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode in (0, 3), f"{words}: {done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def test_own_strategy_is_written_shown_and_tried(home: ServedHome, clone: Path) -> None:
     assert [words[:2] for words in OWN] == [
         ("strategy", "new"),
         ("strategy", "show"),
         ("backtest", "--strategy"),
     ]
-    environment = {name: value for name, value in os.environ.items() if name not in Settings.model_fields}
-    for words in OWN:
-        done = subprocess.run(
-            [sys.executable, "-m", "crypto_bt", *words],
-            cwd=tmp_path, env={**environment, "CRYPTO_BT_HOME": str(home.root)},
-            capture_output=True, text=True, check=False, timeout=300,
-        )  # fmt: skip
-        assert done.returncode in (0, 3), f"{words}: {done.stdout}\n{done.stderr}"
-        assert "my_idea" in done.stdout
-    assert (tmp_path / "crypto_bt" / "strategies" / "my_idea.py").exists()
+    assert all("my_idea" in run_in(clone, home, *words) for words in OWN)
+    assert (clone / "crypto_bt" / "strategies" / "my_idea.py").exists()
     assert not (ROOT / "crypto_bt" / "strategies" / "my_idea.py").exists()
+
+
+def test_strategy_of_the_readme_is_on_the_scorecard_after_one_command(home: ServedHome, clone: Path) -> None:
+    text = (ROOT / "README.md").read_text().split("## A strategy is a file")[1]
+    [name] = re.findall(r"`crypto_bt/strategies/(\w+)\.py`", text)
+    code = text.split("```python\n")[1].split("```")[0]
+    (clone / "crypto_bt" / "strategies" / f"{name}.py").write_text(code)
+    listed = json.loads(run_in(clone, home, "strategy", "list", "--json"))
+    assert name in {row["name"] for row in listed["strategies"]}
+    Home(home.root).prepare("", {"STRATEGIES": f"ema_cross,{name}"})
+    night = json.loads(run_in(clone, home, "backtest", "--json"))
+    assert name in {row["strategy"] for row in night["backtests"]}
+    assert name in Path(night["report"]).read_text()
