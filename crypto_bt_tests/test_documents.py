@@ -170,3 +170,14 @@ def headings(page: Path) -> int:
 
 def test_every_page_for_the_desk_is_there_in_portuguese() -> None:
     assert {page.name for page in PAGES if page.parent.name == "pt"} == {"quick-start.md", "runbook.md"}
+
+
+def test_every_cell_of_ours_in_the_comparison_is_linked() -> None:
+    """A claim about crypto_bt leads to a test or a page; "no" needs none."""
+    rows = [line for line in (DOCS / "comparison.md").read_text().splitlines() if line.startswith("| ")]
+    ours = {row.split(" | ")[0][2:]: row.split(" | ")[-1] for row in rows}
+    claims = {
+        what: cell for what, cell in ours.items() if what and "**" not in cell and cell[:9] != "crypto_bt"
+    }
+    assert len(claims) >= 20
+    assert [what for what, cell in claims.items() if "](" not in cell] == []
