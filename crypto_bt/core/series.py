@@ -27,6 +27,20 @@ PLAUSIBLE: Final[Mapping[str, tuple[float, float]]] = {
     "T10Y2Y": (-25.0, 25.0),
     "CPIAUCSL": (10.0, 10_000.0),
 }
+#: What each series is, and its unit.
+MEANING: Final[Mapping[str, tuple[str, str]]] = {
+    "fear_greed": ("fear & greed index of the crypto market", "points"),
+    "btc_dominance": ("share of BTC in the capitalisation of all coins", "percent"),
+    "total_market_cap": ("capitalisation of all coins", "US dollars"),
+    "stablecoin_supply": ("stablecoins in circulation", "US dollars"),
+    "VIXCLS": ("CBOE volatility index, close", "points"),
+    "SP500": ("S&P 500, close", "points"),
+    "DTWEXBGS": ("broad dollar index, January 2006 = 100", "points"),
+    "DFF": ("effective federal funds rate", "percent a year"),
+    "DGS10": ("10-year US treasury yield", "percent a year"),
+    "T10Y2Y": ("10-year less 2-year US treasury yield", "percentage points"),
+    "CPIAUCSL": ("US consumer prices, all items, 1982-84 = 100, seasonally adjusted", "points"),
+}
 #: How a source writes that there is no value.
 MISSING: Final = frozenset({"", "."})
 #: A decimal text; float() would also take underscores, words and the digits of other scripts.

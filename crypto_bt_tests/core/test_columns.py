@@ -9,6 +9,7 @@ import pytest
 from crypto_bt.backtest.result_columns import RESULT_TABLES
 from crypto_bt.core.datasets import DATASETS
 from crypto_bt.core.market_columns import MARKET_COLUMNS, MARKET_TABLES
+from crypto_bt.core.series import MEANING, PLAUSIBLE
 from crypto_bt.store.results import FRAMES
 from crypto_bt_tests.command_line import run_json
 
@@ -87,3 +88,7 @@ def test_command_shows_the_dictionary() -> None:
     assert [table["place"] for table in one] == ["market"]
     rate = next(column for column in one[0]["columns"] if column["column"] == "funding_rate")
     assert (rate["unit"], rate["rule"], rate["null"]) == ("fraction", "-1 to 1", None)
+
+
+def test_every_series_has_a_meaning_and_a_range() -> None:
+    assert set(MEANING) == set(PLAUSIBLE)

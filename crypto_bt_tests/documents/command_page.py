@@ -12,13 +12,15 @@ def commands() -> str:
 
 
 def _command(name: str, command: Any) -> str:
-    about, *examples = (command.help or "").replace("\b", "").split("Example: ")
+    text = (command.help or "").replace("\b", "").replace("Example: ", "\n")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    about = " ".join(line for line in lines if not line.startswith("crypto-bt "))
+    examples = [f"    {line}" for line in lines if line.startswith("crypto-bt ")]
     shown = [param for param in command.params if not getattr(param, "hidden", False)]
     rows = [
         [f"`{_spelling(param)}`", " ".join((getattr(param, "help", "") or "").split())] for param in shown
     ]
-    parts = [f"### crypto-bt {name}", " ".join(about.split())]
-    parts += [f"    {line.strip()}" for example in examples for line in example.splitlines() if line.strip()]
+    parts = [f"### crypto-bt {name}", about, *(["\n".join(examples)] if examples else [])]
     return "\n\n".join([*parts, table(["takes", "meaning"], rows)] if rows else parts)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from crypto_bt.backtest.result_columns import RESULT_TABLES
 from crypto_bt.core.columns import Table
 from crypto_bt.core.market_columns import MARKET_TABLES
+from crypto_bt.core.series import MEANING, PLAUSIBLE
 from crypto_bt_tests.documents.pages import table
 
 
@@ -18,11 +19,25 @@ def night() -> str:
     return _tables(RESULT_TABLES)
 
 
+def series() -> str:
+    """Every series: unit, and the values that can be meant."""
+    rows = [
+        [f"`{name}`", unit, meaning, f"{PLAUSIBLE[name][0]:,g} to {PLAUSIBLE[name][1]:,g}"]
+        for name, (meaning, unit) in MEANING.items()
+    ]
+    return table(["series", "unit", "meaning", "value"], rows)
+
+
 def _tables(tables: Mapping[str, Table]) -> str:
     same: dict[str, list[Table]] = {}
     for each in tables.values():
         same.setdefault(_body(each), []).append(each)
-    return "\n\n".join("\n\n".join([*map(_head, group), body]) for body, group in same.items())
+    parts = []
+    for body, group in same.items():
+        columns = f"Columns as of [{group[-1].name}](#{group[-1].name})."
+        parts += [f"{_head(each)} {columns}" for each in group[:-1]]
+        parts += [_head(group[-1]), body]
+    return "\n\n".join(parts)
 
 
 def _head(each: Table) -> str:

@@ -9,6 +9,7 @@ from crypto_bt_tests.documents.pages import DOCS
 
 PARTS: Final[dict[tuple[Path, str], Callable[[], str]]] = {
     (DOCS / "data-dictionary.md", "market tables"): dictionary.market,
+    (DOCS / "data-dictionary.md", "series"): dictionary.series,
     (DOCS / "data-dictionary.md", "night tables"): dictionary.night,
     (DOCS / "numbers.md", "promises"): numbers.promises,
     (DOCS / "numbers.md", "campaigns"): numbers.campaigns,
