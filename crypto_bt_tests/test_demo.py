@@ -74,6 +74,15 @@ def test_stored_tables_are_what_the_dictionary_says(synthetic: dict[str, Any]) -
     assert sum(frame.height > 0 for frame in frames.values()) == len(frames), "an empty table proves nothing"
 
 
+def test_home_is_its_owner_s_alone(synthetic: dict[str, Any]) -> None:
+    """Dagster writes its own folder with the caller's umask, inside a home that nobody else can enter."""
+    home = Path(synthetic["home"])
+    assert home.stat().st_mode & 0o077 == 0
+    ours = [path for path in home.rglob("*") if "dagster" not in path.relative_to(home).parts]
+    assert len(ours) > 30
+    assert [path for path in ours if path.stat().st_mode & 0o077] == []
+
+
 def test_backtest_again_gives_the_same_bytes(synthetic: dict[str, Any]) -> None:
     home = synthetic["home"]
     again = run_json("backtest", "--home", home, "--night", synthetic["night"])
