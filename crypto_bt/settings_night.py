@@ -41,3 +41,19 @@ class NightSettings(BaseSettings):
     LIVE_TRADING_FRESH_SECONDS: float = Field(
         default=0.0, ge=0, description="How often the trader touches its pid file, in seconds; 0: never."
     )
+    HEALTH_PROBE_INTERVAL_SECONDS: int = Field(
+        default=60, ge=10, le=3600, description="Seconds between two looks of the sensor health."
+    )
+    HEALTH_MEMORY_MB: int = Field(
+        default=1500,
+        ge=100,
+        description="Memory of all processes of a home above which it is degraded, in MB.",
+    )
+    HEALTH_ERRORS_PER_HOUR: int = Field(
+        default=5, ge=0, description="Failed runs and steps within an hour above which a home is degraded."
+    )
+    HEALTH_NIGHT_HOURS: float = Field(
+        default=26.0,
+        gt=0,
+        description="Hours since the data of the last good night ended, above which a home is degraded.",
+    )

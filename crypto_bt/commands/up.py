@@ -34,6 +34,8 @@ from crypto_bt.store import write_atomically
 #: In the environment of everything that is started here: the home it belongs to.
 MARK: Final = "CRYPTO_BT_UP_OF"
 STATE: Final = "supervisor.json"
+#: Without these no schedule and no sensor works, and no run starts.
+_DAEMONS: Final = ("SCHEDULER", "SENSOR", "QUEUED_RUN_COORDINATOR")
 #: Daemons write their heartbeats every 30 s.
 _DAEMON_SECONDS: Final = 120.0
 
@@ -114,19 +116,20 @@ def _parts(home: Home, folder: Path, port: int, *, read_only: bool) -> list[Part
 
 
 def daemons_beat(home: Home, started: float) -> bool:
-    """Whether a daemon of Dagster wrote a heartbeat within two minutes; not asked in the first two."""
+    """Whether each of Dagster's daemons that something depends on wrote a heartbeat within two minutes; not
+    asked in the first two."""
     if time.time() - started < _DAEMON_SECONDS:
         return True
     database = home.dagster / "history" / "runs.db"
     try:
         with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5.0)) as opened:
-            newest = opened.execute("SELECT MAX(timestamp) FROM daemon_heartbeats").fetchone()[0]
+            told = dict(opened.execute("SELECT daemon_type, timestamp FROM daemon_heartbeats").fetchall())
     except sqlite3.Error:
         return False
-    if newest is None:
+    beats = [datetime.fromisoformat(str(told[name])).replace(tzinfo=UTC) for name in _DAEMONS if name in told]
+    if len(beats) < len(_DAEMONS):
         return False
-    moment = datetime.fromisoformat(str(newest)).replace(tzinfo=UTC)
-    return (datetime.now(UTC) - moment).total_seconds() < _DAEMON_SECONDS
+    return (datetime.now(UTC) - min(beats)).total_seconds() < _DAEMON_SECONDS
 
 
 def _answers(port: int) -> bool:

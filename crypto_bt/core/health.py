@@ -6,12 +6,18 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from crypto_bt.core.disk_room import DiskRoom, too_little
+from crypto_bt.core.disk_room import too_little
+from crypto_bt.core.vital_signs import (
+    DAEMON,
+    NIGHT,
+    SUPERVISOR,
+    WORKER,
+    HealthLimits,
+    ProcessSeen,
+    Readings,
+    Serving,
+)
 
-SUPERVISOR: Final = "supervisor"
-WORKER: Final = "run worker of the night"
-NIGHT: Final = "night"
-DAEMON: Final = "daemon"
 #: Without these nothing is started any more.
 ESSENTIAL: Final = frozenset({SUPERVISOR, DAEMON, "code_server"})
 #: So long after its start nothing is asked of a process.
@@ -28,67 +34,6 @@ class HealthStatus(StrEnum):
     HEALTHY = "healthy"
     DEGRADED = "degraded"
     DEAD = "dead"
-
-
-class Serving(StrEnum):
-    """Who keeps the home at work: the supervisor, Dagster's own development server, nobody (it was stopped),
-    or nobody though nobody stopped it."""
-
-    UP = "crypto-bt up"
-    DEV = "crypto-bt dev"
-    NOTHING = "nothing"
-    DIED = "died"
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessSeen:
-    """A process of ours: ``mark`` says which one (empty: it does not run), ``age`` in seconds since it was
-    started, ``cpu_seconds`` so far; seconds ``silent`` since its last sign of life and ``stuck`` since its
-    last progress (None: it gives none). ``given_up`` by the supervisor."""
-
-    name: str
-    mark: str = ""
-    age: float = 0.0
-    cpu_seconds: float = 0.0
-    silent: float | None = None
-    stuck: float | None = None
-    given_up: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Readings:
-    """What was read at one moment.
-
-    ``daemons``: seconds since each of Dagster's daemons gave a sign of life. ``memory_mb`` of all processes
-    together. ``errors``: failed runs and steps of the last hour. ``night_hours``: since the data of the last
-    good night ended, or since there is any data (None: there is none). ``nights_off``: why no night is
-    computed, such as "off since ... by anna"; empty where nights run. ``store``: why it does not open.
-    """
-
-    serving: Serving
-    processes: Sequence[ProcessSeen]
-    daemons: Mapping[str, float]
-    memory_mb: float
-    errors: int
-    night_hours: float | None
-    nights_off: str
-    disk: DiskRoom
-    store: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class HealthLimits:
-    """Beyond these something is not well; ``memory_mb`` of all processes together, ``errors`` an hour,
-    ``night_hours`` since the data of the last good night ended."""
-
-    memory_mb: float = 1500.0
-    errors: int = 5
-    night_hours: float = 26.0
-    disk_gb: float = 1.0
-    disk_share: float = 0.1
-    silent_seconds: float = 120.0
-    busy_seconds: float = 600.0
-    busy_share: float = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +53,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One thing that is not well: ``what`` in a sentence, the ``value`` seen and its ``limit``, what the system
-    does about it (``doing``) or what a person has to (``command``). ``told``: nobody else alerts."""
+    """One thing that is not well: ``what`` in a sentence, the ``value`` seen and its ``limit``, what the
+    system does about it (``doing``) or what a person has to (``command``). ``told``: nobody else alerts."""
 
     cause: str
     where: str
@@ -213,9 +158,8 @@ def _silent(
         if silent > limit:
             what = f"Dagster's daemon {name} gives no sign of life"
             doing = "The supervisor starts the daemon again." if readings.serving is Serving.UP else ""
-            yield Reason(
-                "stalled", name, what, f"{silent:.0f} s", f"{limit:.0f} s", HealthStatus.DEAD, doing, told=False
-            )  # fmt: skip
+            value, dead = f"{silent:.0f} s", HealthStatus.DEAD
+            yield Reason("stalled", name, what, value, f"{limit:.0f} s", dead, doing, told=False)
 
 
 _ENDED: Final = {

@@ -7,6 +7,7 @@ from crypto_bt.defs.backup_sensor import build_backup_sensor
 from crypto_bt.defs.checks import build_checks
 from crypto_bt.defs.data_quality import build_data_quality
 from crypto_bt.defs.dead_runs import mark_run
+from crypto_bt.defs.health_sensor import HEALTH_ASSET, build_health_sensor
 from crypto_bt.defs.jobs import build_jobs
 from crypto_bt.defs.live_comparison import build_live_sensor, live_comparison
 from crypto_bt.defs.market_assets import build_market_data
@@ -39,6 +40,7 @@ def build_definitions(desk: Desk) -> dg.Definitions:
             backup,
             compaction,
             restore_drill,
+            HEALTH_ASSET,
         ],
         asset_checks=[*build_checks(settings.TIMEFRAMES), *OPERATIONS_CHECKS],
         jobs=jobs,
@@ -47,6 +49,7 @@ def build_definitions(desk: Desk) -> dg.Definitions:
             build_catch_up_sensor(running=running),
             build_night_catch_up_sensor(running=running),
             build_backup_sensor(jobs, running=running),
+            build_health_sensor(settings.HEALTH_PROBE_INTERVAL_SECONDS, running=running),
             *([build_live_sensor(running=running)] if watches_trades else []),
         ],
         resources={"desk": _marking_runs(desk)},

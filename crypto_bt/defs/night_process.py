@@ -16,8 +16,8 @@ from crypto_bt.core.stopping import Limits, Stop, StopCause, Wanted, exceeded, h
 from crypto_bt.runtime.family import Usage
 from crypto_bt.runtime.watched import Ended, Order, run_watched
 
-#: Told every 30 s who the night's process is (None: not known yet), the seconds since it was last heard of and
-#: since it last made progress.
+#: Told every 30 s who the night's process is (None: not known yet), the seconds since it was last heard of
+#: and since it last made progress.
 Note = Callable[[int | None, float, float], None]
 #: Told of a stage of the night: its name, how much of it is done, and of how much.
 Stages = Callable[[str, int, int], None]
@@ -55,8 +55,8 @@ class NightCrashed(BacktestError):
 @dataclass(frozen=True)
 class Watch:
     """How a night is watched: its ``limits``, what is ``wanted`` (asked every 2 s; None: always), the
-    processors it may use (``affinity``; none: all), what it learns of Dagster's run (``environment``), and who
-    is told how it does (``note``).
+    processors it may use (``affinity``; none: all), what it learns of Dagster's run (``environment``), and
+    who is told how it does (``note``).
     """
 
     limits: Limits

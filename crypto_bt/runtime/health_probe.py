@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import psutil
 
-from crypto_bt.core.health import NIGHT, SUPERVISOR, WORKER, ProcessSeen, Serving
+from crypto_bt.core.vital_signs import NIGHT, SUPERVISOR, WORKER, ProcessSeen, Serving
 from crypto_bt.runtime.family import MB
 from crypto_bt.runtime.processes import is_alive, mark_of
 

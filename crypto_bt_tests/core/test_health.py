@@ -10,20 +10,17 @@ from hypothesis import strategies as st
 
 from crypto_bt.core.alerts import AlertSeverity
 from crypto_bt.core.disk_room import DiskRoom
-from crypto_bt.core.health import (
+from crypto_bt.core.health import Health, HealthStatus, Sample, decide
+from crypto_bt.core.health_history import KEPT, alerts, from_json, shown, thin, to_json
+from crypto_bt.core.vital_signs import (
     NIGHT,
     SUPERVISOR,
     WORKER,
-    Health,
     HealthLimits,
-    HealthStatus,
     ProcessSeen,
     Readings,
-    Sample,
     Serving,
-    decide,
 )
-from crypto_bt.core.health_history import KEPT, alerts, from_json, shown, thin, to_json
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -84,6 +84,7 @@ def test_definitions_of_an_empty_home_are_loadable_and_whole(desk: Desk) -> None
         "backup",
         "compaction",
         "restore_drill",
+        "health",
     } - {"candles_15m"}
     checks = {(key.asset_key.to_user_string(), key.name) for key in repository.asset_graph.asset_check_keys}
     promised = {"data_age", "coverage", "continuity", "ohlc_sanity", "quarantine", "revisions"}
@@ -92,7 +93,8 @@ def test_definitions_of_an_empty_home_are_loadable_and_whole(desk: Desk) -> None
     expected |= {("candles_4h", "timeframe_consistency"), ("candles_1d", "timeframe_consistency")}
     assert expected <= checks
     unchecked = assets - {asset for asset, _ in checks}
-    assert unchecked == {"scorecard", "data_quality"}
+    # The sensor health tells of itself what is not well.
+    assert unchecked == {"scorecard", "data_quality", "health"}
     assert {("nightly_backtest", name) for name in NIGHT_CHECKS} <= checks
     assert {job.name for job in repository.get_all_jobs()} >= set(EXPECTED)
     for key in repository.asset_graph.get_all_asset_keys():

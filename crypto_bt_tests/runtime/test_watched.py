@@ -40,9 +40,8 @@ def ended_while(folder: Path, more: str, act: signal.Signals | None, grace_secon
             os.kill(ready[0], act)
         return Order("it hangs", grace_seconds)
 
-    return run_watched(
-        [sys.executable, "-c", code], env={}, errors=folder / "errors", check=check, on_line=hear, session=True
-    )  # fmt: skip
+    command = [sys.executable, "-c", code]
+    return run_watched(command, env={}, errors=folder / "errors", check=check, on_line=hear, session=True)
 
 
 @pytest.mark.parametrize("act", [None, signal.SIGSTOP])
