@@ -2,10 +2,11 @@
 
 import json
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from crypto_bt.commands.health_view import health_told, watch_health
 from crypto_bt.commands.homes import HomeOption, JsonOption, open_home
 from crypto_bt.commands.output import UNWELL, Output, minute
 from crypto_bt.commands.upkeep import upkeep
@@ -23,8 +24,12 @@ if TYPE_CHECKING:
 ALERTS_SINCE: Final = timedelta(days=30)
 
 
-def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Freshness and coverage of every feed, alerts, the last night; what is wrong and what mends it.
+def status(
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+    watch: Annotated[bool, typer.Option(help="Show the system's health, live, until Ctrl-C.")] = False,
+) -> None:
+    """Freshness and coverage of every feed, health, alerts, the last night; what is wrong and what mends it.
 
     Example: crypto-bt status --home data/demo
 
@@ -33,6 +38,9 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     from crypto_bt.defs.resources import Desk
 
     desk = Desk.open(open_home(home))
+    if watch:
+        watch_health(desk, as_json=as_json)
+        return
     now = desk.clock()
     out = Output(as_json=as_json)
     verdicts = _verdicts(desk, now)
@@ -47,6 +55,8 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     wrong += [night["text"]] if night["stale"] and NIGHT not in off else []
     kept = upkeep(desk, now)
     wrong += kept["wrong"]
+    health = health_told(desk)
+    wrong += health["wrong"]
     out.say(f"Home {desk.home.root}, {minute(now)} UTC" + (" (clock stands still)" if _stands(desk) else ""))
     if current is None:
         out.say(not_loaded(now).at_home(desk.settings.home_option).text)
@@ -73,7 +83,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
         out.say(night["text"])
     for text in off.values():
         out.say(text)
-    for line in kept["lines"]:
+    for line in (*health["lines"], *kept["lines"]):
         out.say(line)
     for text in wrong:
         out.say(text, style="yellow")
@@ -95,6 +105,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
             "alerts": [json.loads(alert.to_json()) for alert in alerts],
             "night": night,
             "off": off,
+            "health": {key: value for key, value in health.items() if key not in ("lines", "wrong")},
             "upkeep": {key: value for key, value in kept.items() if key not in ("lines", "wrong")},
             "wrong": wrong,
         }

@@ -47,13 +47,15 @@ class Stop:
 SILENT_SECONDS: Final = 120.0
 #: So long at full CPU without any progress is a loop.
 STUCK_SECONDS: Final = 600.0
-_FULL_CPU: Final = 0.9
+#: This share of a processor is full CPU.
+FULL_CPU: Final = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a night may use: ``seconds``, resident ``memory_mb``, number of ``processes``; and how long it may
-    give no sign of life (it gives one every ``beat_seconds``), or be at full CPU without progress."""
+    give no sign of life (it gives one every ``beat_seconds``), or be at full CPU
+    (``full_cpu`` of a processor) without progress."""
 
     seconds: float
     memory_mb: float
@@ -61,6 +63,7 @@ class Limits:
     silent_seconds: float = SILENT_SECONDS
     stuck_seconds: float = STUCK_SECONDS
     beat_seconds: float = 30.0
+    full_cpu: float = FULL_CPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ def hanging(
     stuck = limits.stuck_seconds if limits else STUCK_SECONDS
     if silent_seconds > silent:
         return f"was not heard of for {silent_seconds:.0f} s"
-    if stuck_seconds > stuck and cpu_share > _FULL_CPU:
+    if stuck_seconds > stuck and cpu_share > (limits.full_cpu if limits else FULL_CPU):
         return f"made no progress for {stuck_seconds / 60:.0f} minutes at full CPU"
     return None
 

@@ -27,7 +27,7 @@ class Serving(StrEnum):
 class ProcessSeen:
     """A process of ours: ``mark`` says which one (empty: it does not run), ``age`` in seconds since it was
     started, ``cpu_seconds`` so far; seconds ``silent`` since its last sign of life and ``stuck`` since its
-    last progress (None: it gives none). ``given_up`` by the supervisor."""
+    last progress (None: it gives none). ``given_up`` by the supervisor. ``memory_mb`` resident, its own."""
 
     name: str
     mark: str = ""
@@ -36,6 +36,7 @@ class ProcessSeen:
     silent: float | None = None
     stuck: float | None = None
     given_up: bool = False
+    memory_mb: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ from crypto_bt.store.health_ledger import read_looks, record_look
 ABOUT: Final = (
     "Looks at processes, heartbeats, memory, errors, the last good night, disk and store; alerts when "
     "something is not well and when it is again; ends a run worker that hangs, with its night. "
-    "Every look is kept in health.jsonl of the home; the asset health gets one when the status changes and every 15 "
-    "minutes."
+    "Every look is kept in health.jsonl of the home; the asset health gets one when the status changes "
+    "and every 15 minutes."
 )
 HEALTH_ASSET: Final = dg.AssetSpec(
     "health",

@@ -54,7 +54,8 @@ def seen_process(name: str, mark: str) -> ProcessSeen:
         process = psutil.Process(int(mark.partition(":")[0]))
         times = process.cpu_times()
         age = max(0.0, time.time() - process.create_time())
-        return ProcessSeen(name, mark, age, times.user + times.system)
+        resident = process.memory_info().rss / MB
+        return ProcessSeen(name, mark, age, times.user + times.system, memory_mb=resident)
     return ProcessSeen(name)
 
 
