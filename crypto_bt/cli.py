@@ -26,6 +26,7 @@ from crypto_bt.commands import (
     report,
     restore,
     simulate,
+    slo,
     sql,
     status,
     strategy,
@@ -72,6 +73,7 @@ app.command()(report.report)
 app.command()(holding.pause)
 app.command()(holding.resume)
 app.command()(status.status)
+app.command()(slo.slo)
 app.command("sql")(sql.sql)
 app.command()(restore.restore)
 app.command()(restore.rollback)

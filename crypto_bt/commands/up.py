@@ -24,16 +24,18 @@ from crypto_bt.commands.homes import HomeOption, open_home, prepare_home
 from crypto_bt.commands.loopback import LoopbackMarket, served
 from crypto_bt.core.alerts import Alert, AlertSeverity
 from crypto_bt.core.errors import CryptoBtError
+from crypto_bt.core.service_level import Change, State
 from crypto_bt.runtime.family import kill_marked
+from crypto_bt.runtime.health_probe import SUPERVISOR_FILE, read_told
 from crypto_bt.runtime.home import Home
 from crypto_bt.runtime.notify import notify
 from crypto_bt.runtime.processes import process_mark
 from crypto_bt.runtime.supervisor import Event, Part, Running, Supervisor
 from crypto_bt.store import write_atomically
+from crypto_bt.store.uptime_ledger import begin, record_change
 
 #: In the environment of everything that is started here: the home it belongs to.
 MARK: Final = "CRYPTO_BT_UP_OF"
-STATE: Final = "supervisor.json"
 #: Without these no schedule and no sensor works, and no run starts.
 _DAEMONS: Final = ("SCHEDULER", "SENSOR", "QUEUED_RUN_COORDINATOR")
 #: Daemons write their heartbeats every 30 s.
@@ -64,13 +66,21 @@ def up(
         if market is not None:
             url = stack.enter_context(served(market))
             prepare_home(at.root, {"EXCHANGE_URL": url})
+        begin(at.root, _last_beat(at), datetime.now(UTC))
         # A path of its own: a home's may be longer than a socket's may be.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crypto_bt-")))
         typer.echo(f"Web UI of {at.root}: http://127.0.0.1:{port} (ready in about 20 s)")
         Supervisor(
             _parts(at, folder, port, read_only=read_only), lambda: datetime.now(UTC), _teller(at), _beat(at)
         ).run()
+        record_change(at.root, Change(datetime.now(UTC), State.STOPPED))
         notify("STOPPING=1")
+
+
+def _last_beat(home: Home) -> datetime | None:
+    """When an earlier supervisor last wrote that it is alive."""
+    told = read_told(home.root / SUPERVISOR_FILE).get("beat")
+    return datetime.fromisoformat(told) if told else None
 
 
 def _parts(home: Home, folder: Path, port: int, *, read_only: bool) -> list[Part]:
@@ -170,8 +180,14 @@ def _teller(home: Home) -> Callable[[Event], None]:
 
 def _beat(home: Home) -> Callable[[Sequence[Running]], None]:
     """Writes what runs into the home, for status and health; and tells systemd that all is well."""
+    before = State.DOWN
 
     def beat(parts: Sequence[Running]) -> None:
+        nonlocal before
+        state = State.UP if all(running.process for running in parts) else State.DOWN
+        if state is not before:
+            record_change(home.root, Change(datetime.now(UTC), state))
+            before = state
         told = {
             "process": process_mark(),
             "beat": datetime.now(UTC).isoformat(),
@@ -185,7 +201,7 @@ def _beat(home: Home) -> Callable[[Sequence[Running]], None]:
                 for running in parts
             },
         }
-        write_atomically(home.root / STATE, json.dumps(told, indent=1).encode())
+        write_atomically(home.root / SUPERVISOR_FILE, json.dumps(told, indent=1).encode())
         notify("READY=1\nWATCHDOG=1")
 
     return beat
