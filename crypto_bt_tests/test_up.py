@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 
 from crypto_bt_tests.command_line import run, start
+from crypto_bt_tests.service import Service, suspend
 from crypto_bt_tests.test_dev import schedules
 
 PARTS = ("code_server", "daemon", "webserver")
@@ -70,8 +71,20 @@ def test_everything_killed_comes_back_and_everything_stopped_is_gone(tmp_path: P
     process.kill()
     process.communicate()
     wait_until(lambda: of_home(home) == [])
-    with start(*arguments) as again:
-        assert {each["status"] for each in schedules(port).values()} == {"RUNNING"}
-        again.send_signal(signal.SIGTERM)
-        again.communicate(timeout=90)
+
+    with Service(home, port) as service:
+        service.start()
+        [night] = sorted(path.stem for path in (home / "results" / "nights").glob("*.json"))[-1:]
+        begun = service.begin_night(night)
+        suspend(service.night()["night"])
+        assert service.status(begun) == "STARTED"
+        service.kill_everything()
+        assert service.undead() == [begun], "the fault must have left a zombie behind"
+        service.start()
+        assert service.undead() == []
+        assert service.status(begun) == "FAILURE"
+        # Its place in the queue is free: the retry that Dagster starts, or a new one, runs to its end.
+        service.wait_until(lambda: "SUCCESS" in service.nights_after(begun), 120.0)
+        assert service.most_nights == 1
+        assert (service.orphans(), service.zombies()) == ([], [])
     assert of_home(home) == []

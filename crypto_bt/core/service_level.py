@@ -73,8 +73,8 @@ def died(changes: Sequence[Change], beat: datetime | None) -> Change | None:
 
 
 def uptime(changes: Sequence[Change], beat: datetime | None, since: datetime, now: datetime) -> Uptime:
-    """From ``since``, or the first of the ``changes`` (ascending), to ``now``; ``beat``: the supervisor's last
-    sign of life."""
+    """From ``since``, or the first of the ``changes`` (ascending), to ``now``; ``beat``: the supervisor's
+    last sign of life."""
     known = list(changes)
     gone = died(known, beat) if beat is None or now - beat > _BEATS else None
     known += [gone] if gone else []
