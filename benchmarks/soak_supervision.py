@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.evidence import Campaign  # noqa: E402
 from crypto_bt_tests.command_line import run  # noqa: E402
-from crypto_bt_tests.night_faults import NIGHT_FAULTS, Injected  # noqa: E402
+from crypto_bt_tests.night_faults import NIGHT_FAULTS, SITE, Injected  # noqa: E402
 from crypto_bt_tests.service import Service, free_port  # noqa: E402
 from crypto_bt_tests.service_faults import SERVICE_FAULTS, Desk  # noqa: E402
 from crypto_bt_tests.test_night import small_spec  # noqa: E402
@@ -98,12 +98,13 @@ def _in_a_night(work: Path, name: str, seed: str) -> Injected:
     folder.mkdir()
     try:
         (folder / "spec.json").write_text(small_spec(folder).to_json())
-        command = [sys.executable, "-m", "crypto_bt_tests.night_faults", str(folder / "spec.json")]
-        command += [str(folder), name, seed]
+        command = [sys.executable]
         if name in AS_NOBODY:
             subprocess.run(["chown", "-R", "65534:65534", str(folder)], check=True)
-            command = [*NOBODY, *command]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(folder), "TMPDIR": str(folder)}
+            command = [*NOBODY, _python_for_nobody()]
+        command += ["-m", "crypto_bt_tests.night_faults", str(folder / "spec.json"), str(folder), name, seed]
+        path = f"{ROOT}{os.pathsep}{SITE}"
+        environment = {**os.environ, "PYTHONPATH": path, "HOME": str(folder), "TMPDIR": str(folder)}
         done = subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False
         )
@@ -111,6 +112,18 @@ def _in_a_night(work: Path, name: str, seed: str) -> Injected:
         return Injected(**json.loads(done.stdout))
     finally:
         shutil.rmtree(folder)
+
+
+def _python_for_nobody() -> str:
+    """One that another user may execute: that of the environment may lie in a folder of ours."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for python in (sys.executable, shutil.which(version, path="/usr/local/bin:/usr/bin")):
+        if (
+            python
+            and not subprocess.run([*NOBODY, "sh", "-c", f"exec {python} -c 0"], check=False).returncode
+        ):
+            return python
+    raise AssertionError(f"nobody may execute no {version}")
 
 
 def _day(home: Path) -> str:

@@ -30,8 +30,10 @@ from crypto_bt_tests.test_night_strategies import MARK, left_behind
 ENDLESS: Final = "it_sleeps_with_children"
 PAUSED: Final = Wanted(hold=Hold(NIGHT, datetime(2026, 11, 22, tzinfo=UTC), "anna"))
 #: Seconds and MB that a strategy has in these nights.
-STRATEGY_SECONDS: Final = 6.0
+STRATEGY_SECONDS: Final = 20.0
 MEMORY_MB: Final = 450.0
+#: Where the libraries are: whoever may not execute the environment's Python runs another one on them.
+SITE: Final = Path(psutil.__file__).parents[1]
 _SLEEP: Final = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 
@@ -68,7 +70,7 @@ class Ground:
         self._count += 1
         work = self.folder / f"work-{self._count}"
         work.mkdir()
-        path = f"{self.folder}{os.pathsep}{Path.cwd()}"
+        path = os.pathsep.join(map(str, (self.folder, Path.cwd(), SITE)))
         watch = Watch(self.limits, wanted, environment={"PYTHONPATH": path, MARK: str(self.folder)})
         acted, said, over = [time.monotonic()], list[tuple[float, str]](), threading.Event()
 

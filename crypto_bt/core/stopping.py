@@ -43,8 +43,9 @@ class Stop:
         return f"{self.what} {self.command}"
 
 
-#: A process that beats every 30 s and was not heard of for so long is stopped or stuck.
-SILENT_SECONDS: Final = 120.0
+#: A process that beats every 30 s and was not heard of for so long is stopped or stuck; with the time it
+#: takes to look, that is known within 120 s.
+SILENT_SECONDS: Final = 118.0
 #: So long at full CPU without any progress is a loop.
 STUCK_SECONDS: Final = 600.0
 #: This share of a processor is full CPU.
