@@ -25,6 +25,7 @@ from crypto_bt.commands import (
     holding,
     homes,
     portfolio,
+    preflight,
     report,
     restore,
     simulate,
@@ -78,6 +79,7 @@ app.command("sql")(sql.sql)
 app.command()(restore.restore)
 app.command()(restore.rollback)
 app.command()(doctor.doctor)
+app.command()(preflight.preflight)
 app.command()(upgrade.upgrade)
 app.add_typer(backups.app, name="backup")
 app.command()(deadman.deadman)

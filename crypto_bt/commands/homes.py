@@ -47,7 +47,8 @@ def init(
 ) -> None:
     """Create a home: its .env, its dagster.yaml and its folders. Safe to repeat.
 
-    For the live home the project's own .env is written too, so that a plain `dagster dev` opens it.
+    For the live home the project's own .env is written too, so that a plain `dagster dev` opens it. Then says
+    whether exchange and Telegram can be reached, and what to do where not.
     """
     made = prepare_home(home or LIVE_HOME, {})
     load_settings(made.root)
@@ -59,3 +60,13 @@ def init(
         )
     if not quiet:
         typer.echo(f"The home {made.root} is ready. Its settings: {made.env_file}")
+        _say_what_is_reached(made.root)
+
+
+def _say_what_is_reached(root: Path) -> None:
+    from crypto_bt.defs.reaching import exchange_answers, telegram_answers
+    from crypto_bt.defs.resources import Desk
+
+    desk = Desk.open(load_settings(root))
+    for item in [*exchange_answers(desk, desk.clock()), *telegram_answers(desk, desk.clock())]:
+        typer.echo(f"{item.about}: {item.seen}." + (f" {item.command}." if item.command else ""))
