@@ -20,7 +20,7 @@ import typer
 
 from crypto_bt.alerts.log_file import AlertLog
 from crypto_bt.commands.dev import require_free
-from crypto_bt.commands.homes import HomeOption, open_home, prepare_home
+from crypto_bt.commands.homes import HomeOption, keep_keys_out, open_home, prepare_home
 from crypto_bt.commands.loopback import LoopbackMarket, served
 from crypto_bt.core.alerts import Alert, AlertSeverity
 from crypto_bt.core.errors import CryptoBtError
@@ -50,6 +50,7 @@ def up(
     Example: crypto-bt up --home data/live
     """
     settings = open_home(home)
+    keep_keys_out(settings)
     at = Home(settings.CRYPTO_BT_HOME)
     require_free(port)
     with contextlib.ExitStack() as stack:

@@ -42,7 +42,7 @@ def build_definitions(desk: Desk) -> dg.Definitions:
         ],
         asset_checks=[*build_checks(settings.TIMEFRAMES), *OPERATIONS_CHECKS],
         jobs=jobs,
-        schedules=build_schedules(running=running),
+        schedules=build_schedules(settings.night_time, running=running),
         sensors=[
             build_catch_up_sensor(running=running),
             build_night_catch_up_sensor(running=running),

@@ -170,3 +170,12 @@ def test_nightly_backtest_asks_for_the_night_of_its_day(desk: Desk) -> None:
     asked = tick("nightly_backtest", desk, NOW.replace(hour=23, minute=30))
     assert isinstance(asked, dg.RunRequest)
     assert asked.partition_key == "2026-03-04"
+
+
+def test_start_hour_moves_the_schedule_and_what_it_says(tmp_path: Path) -> None:
+    Home(tmp_path).prepare(render_example(), {"BACKTEST_START_HOUR": "2"})
+    built = build_definitions(Desk.open(load_settings(tmp_path)))
+    [night] = [each for each in built.schedules or () if each.name == "nightly_backtest"]
+    assert isinstance(night, dg.ScheduleDefinition)
+    assert night.cron_schedule == "30 2 * * *"
+    assert str(night.description).startswith("02:30 UTC")
