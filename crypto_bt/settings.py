@@ -108,8 +108,8 @@ class Settings(DeskSettings, BacktestSettings, BackupSettings, RiskSettings):
     )
     BINANCE_API_KEY: SecretStr | None = Field(
         default=None,
-        description="Must stay empty: no exchange key is needed, and none is accepted. One in the environment "
-        "is the live trader's, and is ignored.",
+        description="Must stay empty: no exchange key is needed, and none is accepted. One in the "
+        "environment is the live trader's, and is ignored.",
     )
 
     @classmethod

@@ -8,6 +8,7 @@ from crypto_bt.defs.checks import build_checks
 from crypto_bt.defs.data_quality import build_data_quality
 from crypto_bt.defs.dead_runs import mark_run
 from crypto_bt.defs.jobs import build_jobs
+from crypto_bt.defs.late_runs import build_late_runs_sensor
 from crypto_bt.defs.live_comparison import build_live_sensor, live_comparison
 from crypto_bt.defs.market_assets import build_market_data
 from crypto_bt.defs.night_sensor import build_night_catch_up_sensor
@@ -25,7 +26,7 @@ def build_definitions(desk: Desk) -> dg.Definitions:
     settings = desk.settings
     running = settings.FIXED_NOW is None
     watches_trades = settings.LIVE_TRADES_DIR is not None
-    jobs = build_jobs(settings.candle_datasets)
+    jobs = build_jobs(settings.candle_datasets, settings.job_limit)
     return dg.Definitions(
         assets=[
             build_market_data(settings.candle_datasets),
@@ -47,6 +48,7 @@ def build_definitions(desk: Desk) -> dg.Definitions:
             build_catch_up_sensor(running=running),
             build_night_catch_up_sensor(running=running),
             build_backup_sensor(jobs, running=running),
+            build_late_runs_sensor(running=running),
             *([build_live_sensor(running=running)] if watches_trades else []),
         ],
         resources={"desk": _marking_runs(desk)},

@@ -17,6 +17,7 @@ from crypto_bt.core.positioning import KEPT
 from crypto_bt.core.verdict import not_loaded
 from crypto_bt.defs.check_results import NIGHTLY_JOB
 from crypto_bt.defs.dead_runs import fail_dead_runs
+from crypto_bt.defs.jobs import limit_tags
 from crypto_bt.defs.night_watch import stopped_by_hand
 from crypto_bt.defs.partitions import day_key, range_tags, symbol_range_tags
 from crypto_bt.defs.resources import Desk
@@ -154,7 +155,8 @@ def _schedule(plan: Plan, running: bool) -> dg.ScheduleDefinition:
             return dg.SkipReason(stop.text)
         due = plan.decide(now, newest_of_all(desk, plan.watches))
         tags = symbol_range_tags(desk.settings.SYMBOLS) if plan.by_symbol else due.tags
-        return dg.RunRequest(run_key=None, partition_key=due.partition, tags=tags)
+        limit = limit_tags(desk.settings.job_limit(plan.name), tags)
+        return dg.RunRequest(run_key=None, partition_key=due.partition, tags=tags | limit)
 
     return tick
 
