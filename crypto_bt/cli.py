@@ -22,6 +22,7 @@ from crypto_bt.commands import (
     doctor,
     holding,
     homes,
+    logs,
     portfolio,
     report,
     restore,
@@ -72,6 +73,7 @@ app.command()(report.report)
 app.command()(holding.pause)
 app.command()(holding.resume)
 app.command()(status.status)
+app.command()(logs.logs)
 app.command("sql")(sql.sql)
 app.command()(restore.restore)
 app.command()(restore.rollback)

@@ -26,6 +26,7 @@ from crypto_bt.core.alerts import Alert, AlertSeverity
 from crypto_bt.core.errors import CryptoBtError
 from crypto_bt.runtime.family import kill_marked
 from crypto_bt.runtime.home import Home
+from crypto_bt.runtime.job_log import JobLogs, rotate_held_open
 from crypto_bt.runtime.notify import notify
 from crypto_bt.runtime.processes import process_mark
 from crypto_bt.runtime.supervisor import Event, Part, Running, Supervisor
@@ -84,7 +85,7 @@ def _parts(home: Home, folder: Path, port: int, *, read_only: bool) -> list[Part
         "CRYPTO_BT_HOME": str(home.root),
         MARK: str(home.root),
     }
-    python, logs = sys.executable, home.root / "logs"
+    python, logs = sys.executable, home.logs
     code = [python, "-m", "dagster", "api", "grpc", "-m", "crypto_bt.definitions", "--socket", str(socket)]
     daemon = [python, "-m", "dagster._daemon", "run", "-w", str(workspace)]
     web = [python, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), "-w", str(workspace)]
@@ -140,11 +141,13 @@ def _answers(port: int) -> bool:
 
 def _teller(home: Home) -> Callable[[Event], None]:
     """Prints what happens, and alerts where somebody should know."""
-    alerts = AlertLog(home.alerts, lambda: datetime.now(UTC))
+    alerts, logs = AlertLog(home.alerts, lambda: datetime.now(UTC)), JobLogs(home.logs)
 
     def tell(event: Event) -> None:
         now = datetime.now(UTC)
         typer.echo(f"{now:%Y-%m-%d %H:%M:%S} UTC  {event.text}")
+        with contextlib.suppress(OSError):
+            logs.write("supervisor", "warning", event.text, part=event.part, kind=event.kind)
         if event.kind == "restarted":
             return
         given_up = event.kind == "given_up"
@@ -170,6 +173,8 @@ def _beat(home: Home) -> Callable[[Sequence[Running]], None]:
     """Writes what runs into the home, for status and health; and tells systemd that all is well."""
 
     def beat(parts: Sequence[Running]) -> None:
+        for running in parts:
+            rotate_held_open(running.part.log)
         told = {
             "process": process_mark(),
             "beat": datetime.now(UTC).isoformat(),

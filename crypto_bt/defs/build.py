@@ -16,6 +16,7 @@ from crypto_bt.defs.operations_assets import backup, compaction, restore_drill
 from crypto_bt.defs.operations_checks import OPERATIONS_CHECKS
 from crypto_bt.defs.regime_asset import market_regime
 from crypto_bt.defs.resources import Desk
+from crypto_bt.defs.run_log import log_run
 from crypto_bt.defs.schedules import build_schedules
 from crypto_bt.defs.sensors import build_catch_up_sensor
 from crypto_bt.defs.sentiment_assets import positioning_data, series_data
@@ -51,17 +52,19 @@ def build_definitions(desk: Desk) -> dg.Definitions:
             build_late_runs_sensor(running=running),
             *([build_live_sensor(running=running)] if watches_trades else []),
         ],
-        resources={"desk": _marking_runs(desk)},
+        resources={"desk": desk_of_runs(desk)},
         executor=dg.in_process_executor,
     )
 
 
-def _marking_runs(desk: Desk) -> dg.ResourceDefinition:
-    """``desk`` as the resource that a run opens before its first step, whoever started the run."""
+def desk_of_runs(desk: Desk) -> dg.ResourceDefinition:
+    """``desk`` as the resource that a run opens before its first step, whoever started it: so the run is
+    known by its process, and what it says is logged."""
 
     def opened(context: dg.InitResourceContext) -> Desk:
         if context.run is not None and context.instance is not None:
             mark_run(context.instance, context.run)
+            log_run(context.instance, context.run, desk)
         return desk
 
     return dg.ResourceDefinition(opened, description="The home: its settings, stores, sources and clock.")
