@@ -14,6 +14,7 @@ from crypto_bt.defs.market_assets import build_market_data
 from crypto_bt.defs.night_sensor import build_night_catch_up_sensor
 from crypto_bt.defs.operations_assets import backup, compaction, restore_drill
 from crypto_bt.defs.operations_checks import OPERATIONS_CHECKS
+from crypto_bt.defs.prune_asset import build_prune_history, history_bounded
 from crypto_bt.defs.regime_asset import market_regime
 from crypto_bt.defs.resources import Desk
 from crypto_bt.defs.run_log import log_run
@@ -27,6 +28,7 @@ def build_definitions(desk: Desk) -> dg.Definitions:
     settings = desk.settings
     running = settings.FIXED_NOW is None
     watches_trades = settings.LIVE_TRADES_DIR is not None
+    checks = [*build_checks(settings.TIMEFRAMES), *OPERATIONS_CHECKS]
     jobs = build_jobs(settings.candle_datasets, settings.job_limit)
     return dg.Definitions(
         assets=[
@@ -41,8 +43,9 @@ def build_definitions(desk: Desk) -> dg.Definitions:
             backup,
             compaction,
             restore_drill,
+            build_prune_history([key for check in checks for key in check.check_keys]),
         ],
-        asset_checks=[*build_checks(settings.TIMEFRAMES), *OPERATIONS_CHECKS],
+        asset_checks=[*checks, history_bounded],
         jobs=jobs,
         schedules=build_schedules(settings.night_time, running=running),
         sensors=[

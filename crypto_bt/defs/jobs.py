@@ -100,6 +100,13 @@ def operations_jobs(limits: Limits) -> "list[UnresolvedAssetJobDefinition]":
             description="Back up, then remove snapshots, objects, nights and backups that nothing needs.",
         ),
         dg.define_asset_job(
+            "prune_history",
+            selection=dg.AssetSelection.assets("prune_history"),
+            # A backup, which copies Dagster's home, must not run beside it.
+            tags=WRITES_MARKET | limit_tags(limits("prune_history")),
+            description="Remove runs, ticks and printed output older than HISTORY_KEEP_DAYS.",
+        ),
+        dg.define_asset_job(
             "restore_drill",
             selection=dg.AssetSelection.assets("restore_drill"),
             tags=limit_tags(limits("restore_drill")),

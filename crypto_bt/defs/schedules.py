@@ -132,6 +132,12 @@ PLANS: Final = (
         f"{NIGHT_TIME:%H:%M} UTC: checks, backtest of every strategy, scorecard.",
         may_be_held=True,
     ),
+    Plan(
+        "prune_history",
+        "0 6 * * 0",
+        validate,
+        "Sunday 06:00 UTC: old runs, ticks and printed output of Dagster, older than HISTORY_KEEP_DAYS.",
+    ),
 )
 
 

@@ -29,6 +29,7 @@ EXPECTED = {
     "nightly_backtest": "30 23 * * *",
     "backup_and_compact": "0 3 * * 0",
     "restore_drill": "0 5 * * 0",
+    "prune_history": "0 6 * * 0",
 }
 
 
@@ -84,6 +85,7 @@ def test_definitions_of_an_empty_home_are_loadable_and_whole(desk: Desk) -> None
         "backup",
         "compaction",
         "restore_drill",
+        "prune_history",
     } - {"candles_15m"}
     checks = {(key.asset_key.to_user_string(), key.name) for key in repository.asset_graph.asset_check_keys}
     promised = {"data_age", "coverage", "continuity", "ohlc_sanity", "quarantine", "revisions"}
