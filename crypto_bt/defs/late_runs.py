@@ -44,7 +44,6 @@ def build_late_runs_sensor(*, running: bool) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="late_runs",
-        job_name="data_update",
         minimum_interval_seconds=TICK_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED,
         description=ABOUT if running else f"{ABOUT} Off: {WHY_OFF}",

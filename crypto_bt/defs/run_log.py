@@ -14,8 +14,9 @@ from crypto_bt.defs.resources import Desk
 from crypto_bt.runtime.job_log import JobLogs
 from crypto_bt.settings import Settings
 
-#: Below it are the many small steps of Dagster itself.
+#: Below it are the many small steps of Dagster itself; of these only how a run ended is told.
 _LEAST: Final = logging.INFO
+_ENDS: Final = (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_CANCELED)
 
 
 def log_run(instance: dg.DagsterInstance, run: dg.DagsterRun, desk: Desk) -> None:
@@ -53,7 +54,9 @@ def _writer(logs: JobLogs, job: str) -> Callable[[dg.EventLogEntry], None]:
 
 
 def _level(entry: dg.EventLogEntry) -> int:
-    level = entry.level
+    level, event = entry.level, entry.dagster_event
+    if event is not None and event.event_type in _ENDS:
+        return logging.INFO
     return (
         level if isinstance(level, int) else logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     )

@@ -71,6 +71,7 @@ def check(home: Home, instance: dg.DagsterInstance) -> None:
         ("warning", "the source is slow\\x1b[2J"),
     ]
     assert {line["step"] for line in lines if "kind" not in line} == {"speak"}
+    assert lines[-1]["kind"] == "PIPELINE_SUCCESS"
     [failure] = [line for line in told(home, "failing") if line.get("kind") == "STEP_FAILURE"]
     assert "refused (hidden)" in failure["error"]
     assert "Traceback" in failure["error"] or "Stack Trace" in failure["error"]
