@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,23 +16,31 @@ from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_ite
 
 from crypto_bt.core.late_runs import GRACE, Going, Reported, decide_late
 from crypto_bt.defs.dead_runs import UNFINISHED, worker_of
-from crypto_bt.defs.late_runs import fail_overdue, runs_of_interest
+from crypto_bt.defs.late_runs import build_late_runs_sensor, fail_overdue, runs_of_interest
+from crypto_bt.defs.resources import Desk
 from crypto_bt.runtime.home import Home
 from crypto_bt.runtime.processes import is_alive, kill_process
-from crypto_bt.settings import render_example
+from crypto_bt.settings import load_settings, render_example
 
 STUCK = "crypto_bt_tests.defs.stuck_jobs"
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 60.0
 
 
-@pytest.fixture
-def context(tmp_path: Path) -> Iterator[WorkspaceProcessContext]:
-    """A code server that knows the stuck jobs, on a home as set-up makes it."""
-    Home(tmp_path).prepare(render_example(), {})
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home as set-up makes it."""
+    made = tmp_path_factory.mktemp("stuck")
+    Home(made).prepare(render_example(), {})
+    return made
+
+
+@pytest.fixture(scope="module")
+def context(root: Path) -> Iterator[WorkspaceProcessContext]:
+    """A code server that knows the stuck jobs, on that home."""
     target = ModuleTarget(STUCK, "defs", str(ROOT), "stuck")
     with (
-        dg.DagsterInstance.from_config(str(tmp_path / "dagster")) as instance,
+        dg.DagsterInstance.from_config(str(root / "dagster")) as instance,
         create_daemon_grpc_server_registry(instance) as registry,
     ):
         with WorkspaceProcessContext(instance, target, grpc_server_registry=registry) as opened:
@@ -96,7 +105,7 @@ def monitored(context: WorkspaceProcessContext) -> None:
 
 @pytest.mark.parametrize(("job", "ends_by_itself"), [("listening", True), ("deaf", False)])
 def test_a_stuck_run_is_ended_and_nothing_of_it_stays(
-    context: WorkspaceProcessContext, job: str, ends_by_itself: bool
+    context: WorkspaceProcessContext, root: Path, job: str, ends_by_itself: bool
 ) -> None:
     instance = context.instance
     run_id = launched(context, job)
@@ -120,13 +129,23 @@ def test_a_stuck_run_is_ended_and_nothing_of_it_stays(
     assert [alert.what for alert in soon.alerts] == (
         [f"Run {run_id[:8]} of {job} takes longer than 0 min, and is stopped."]
     )
-    for _ in found.kill:
-        kill_process(worker)
+    said = looked(context, root, later)
+    assert f"Run {run_id[:8]} of {job} takes longer" in said
     until(lambda: not is_alive(worker), "the worker's end")
     last = decide_late([], watched(instance, later), found.reported, now, later)
     assert last.kill == []
-    fail_overdue(instance, last.fail)
     assert state_of(instance, run_id).status is dg.DagsterRunStatus.FAILURE, "nobody cancelled it"
+
+
+def looked(context: WorkspaceProcessContext, root: Path, now: datetime) -> str:
+    """One look of the sensor itself at ``now``."""
+    desk = replace(Desk.open(load_settings(root)), clock=lambda: now)
+    result = build_late_runs_sensor(running=True)(
+        dg.build_sensor_context(instance=context.instance, resources={"desk": desk})
+    )
+    assert isinstance(result, dg.SensorResult)
+    assert {alert.cause for alert in desk.alerts.recent(now - GRACE * 9)} == {"over_time"}
+    return str(result.skip_reason)
 
 
 def watched(instance: dg.DagsterInstance, now: datetime) -> list[Going]:
