@@ -45,6 +45,9 @@ def context(root: Path) -> Iterator[WorkspaceProcessContext]:
     ):
         with WorkspaceProcessContext(instance, target, grpc_server_registry=registry) as opened:
             yield opened
+        # A test that failed leaves its worker, and a server waits for its workers.
+        for run in instance.get_runs():
+            kill_process(worker_of(run))
         registry.shutdown_all_processes()
         registry.wait_for_processes()
 
@@ -121,9 +124,9 @@ def test_a_stuck_run_is_ended_and_nothing_of_it_stays(
         time.sleep(3.0)
         assert is_alive(worker), "the fault did not fire: the step heard the interrupt"
     now = datetime.now(UTC)
-    soon = decide_late([], watched(instance, now), Reported(), now, now)
+    soon = decide_late([], watched(instance, run_id, now), Reported(), now, now)
     later = now + GRACE
-    found = decide_late([], watched(instance, later), soon.reported, now, later)
+    found = decide_late([], watched(instance, run_id, later), soon.reported, now, later)
     assert soon.kill == []
     assert found.kill == ([] if ends_by_itself else [run_id])
     assert [alert.what for alert in soon.alerts] == (
@@ -132,7 +135,7 @@ def test_a_stuck_run_is_ended_and_nothing_of_it_stays(
     said = looked(context, root, later)
     assert f"Run {run_id[:8]} of {job} takes longer" in said
     until(lambda: not is_alive(worker), "the worker's end")
-    last = decide_late([], watched(instance, later), found.reported, now, later)
+    last = decide_late([], watched(instance, run_id, later), found.reported, now, later)
     assert last.kill == []
     assert state_of(instance, run_id).status is dg.DagsterRunStatus.FAILURE, "nobody cancelled it"
 
@@ -148,9 +151,9 @@ def looked(context: WorkspaceProcessContext, root: Path, now: datetime) -> str:
     return str(result.skip_reason)
 
 
-def watched(instance: dg.DagsterInstance, now: datetime) -> list[Going]:
-    """What the sensor sees."""
-    return [run for run, _ in runs_of_interest(instance, now)]
+def watched(instance: dg.DagsterInstance, run_id: str, now: datetime) -> list[Going]:
+    """What the sensor sees of a run."""
+    return [run for run, _ in runs_of_interest(instance, now) if run.run == run_id]
 
 
 def seconds_since_start(instance: dg.DagsterInstance, run_id: str) -> float:
@@ -170,7 +173,7 @@ def test_a_run_whose_worker_wrote_cancelled_over_its_failure_counts_as_failed(
     instance.report_run_canceled(state_of(instance, run_id))
     assert state_of(instance, run_id).status is dg.DagsterRunStatus.CANCELED, "the fault did not fire"
     now = datetime.now(UTC)
-    found = decide_late([], watched(instance, now), Reported(), now, now)
+    found = decide_late([], watched(instance, run_id, now), Reported(), now, now)
     fail_overdue(instance, found.fail)
     assert state_of(instance, run_id).status is dg.DagsterRunStatus.FAILURE
     kill_process(worker_of(state_of(instance, run_id)))
