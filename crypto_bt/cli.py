@@ -24,6 +24,7 @@ from crypto_bt.commands import (
     doctor,
     holding,
     homes,
+    logs,
     portfolio,
     preflight,
     report,
@@ -75,6 +76,7 @@ app.command()(report.report)
 app.command()(holding.pause)
 app.command()(holding.resume)
 app.command()(status.status)
+app.command()(logs.logs)
 app.command("sql")(sql.sql)
 app.command()(restore.restore)
 app.command()(restore.rollback)

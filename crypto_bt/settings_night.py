@@ -26,9 +26,10 @@ class NightSettings(BaseSettings):
         default=(), description="Processors of the nightly backtest, such as 0,1; empty: all."
     )
     BACKTEST_CATCHUP_WINDOW: str = Field(
-        default="23:30-05:00",
-        pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$",
-        description="UTC hours in which a missed or failed night is computed; outside of them it is skipped.",
+        default="",
+        pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$",
+        description="UTC hours in which a missed or failed night is computed; outside of them it is skipped. "
+        "Empty: five and a half hours from BACKTEST_START_HOUR on, 23:30-05:00.",
     )
     LIVE_TRADING_PIDFILE: Path | None = Field(
         default=None,

@@ -1,5 +1,6 @@
 """Which home a command works on, and the preparation of a new one."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
@@ -7,8 +8,9 @@ from typing import Annotated, Final
 import typer
 
 from crypto_bt.core.errors import UsageError
+from crypto_bt.core.foreign_settings import drop_foreign_keys
 from crypto_bt.runtime.home import Home, with_values, write_privately
-from crypto_bt.settings import LIVE_HOME, PROJECT, Settings, load_settings, render_example
+from crypto_bt.settings import LIVE_HOME, PROJECT, Settings, load_settings, render_example, settings_notices
 
 ROOT_ENV: Final = "# Written by set-up: a plain `dagster dev` in this folder opens the live home.\n"
 DEMO_HOME: Final = PROJECT / "data" / "demo"
@@ -41,6 +43,13 @@ def prepare_home(root: Path, values: Mapping[str, str | None]) -> Home:
     return home
 
 
+def keep_keys_out(settings: Settings) -> None:
+    """Say what is set without effect, and take other programs' keys out of this process and its children."""
+    for text in settings_notices(settings.CRYPTO_BT_HOME):
+        typer.echo(text, err=True)
+    drop_foreign_keys(os.environ)
+
+
 def init(
     home: HomeOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing when all is well.")] = False,
@@ -58,6 +67,8 @@ def init(
         write_privately(
             own, with_values(text, {"DAGSTER_HOME": str(made.dagster), "CRYPTO_BT_HOME": str(made.root)})
         )
+    for text in settings_notices(made.root):
+        typer.echo(text, err=True)
     if not quiet:
         typer.echo(f"The home {made.root} is ready. Its settings: {made.env_file}")
         _say_what_is_reached(made.root)

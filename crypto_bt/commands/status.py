@@ -13,6 +13,7 @@ from crypto_bt.core.holds import NIGHT
 from crypto_bt.core.quality import coverage_of, data_age
 from crypto_bt.core.verdict import Verdict, not_loaded
 from crypto_bt.core.wholeness import hours
+from crypto_bt.settings import settings_notices
 
 if TYPE_CHECKING:
     from crypto_bt.core.alerts import Alert
@@ -70,7 +71,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
         )
     if not night["stale"] or NIGHT in off:
         out.say(night["text"])
-    for text in off.values():
+    for text in (*off.values(), *settings_notices(desk.home.root)):
         out.say(text)
     for line in kept["lines"]:
         out.say(line)
@@ -127,7 +128,9 @@ def _verdicts(desk: "Desk", now: datetime) -> dict[str, tuple[Verdict, Verdict]]
         closes = [item.last + timeframe.delta for item in current.of(timeframe.dataset)]
         judgement = judge_dataset(desk, timeframe, current.id, now)
         found[str(timeframe)] = (
-            data_age(timeframe, max(closes, default=None), now).at_home(desk.settings.home_option),
+            data_age(timeframe, max(closes, default=None), now, ages=desk.settings.age_limits).at_home(
+                desk.settings.home_option
+            ),
             coverage_of(timeframe, judgement.symbols, now, desk.settings.COVERAGE_MINIMUM).at_home(
                 desk.settings.home_option
             ),

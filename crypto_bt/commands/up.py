@@ -21,12 +21,13 @@ import typer
 from crypto_bt.alerts import open_alerts
 from crypto_bt.commands.courier import Courier
 from crypto_bt.commands.dev import require_free
-from crypto_bt.commands.homes import HomeOption, open_home, prepare_home
+from crypto_bt.commands.homes import HomeOption, keep_keys_out, open_home, prepare_home
 from crypto_bt.commands.loopback import LoopbackMarket, served
 from crypto_bt.core.alerts import Alert
 from crypto_bt.core.supervision_alerts import down_alert, part_alerts
 from crypto_bt.runtime.family import kill_marked
 from crypto_bt.runtime.home import Home
+from crypto_bt.runtime.job_log import JobLogs, rotate_held_open
 from crypto_bt.runtime.notify import notify
 from crypto_bt.runtime.processes import process_mark
 from crypto_bt.runtime.supervisor import Event, Part, Running, Supervisor
@@ -52,6 +53,7 @@ def up(
     Example: crypto-bt up --home data/live
     """
     settings = open_home(home)
+    keep_keys_out(settings)
     at = Home(settings.CRYPTO_BT_HOME)
     require_free(port)
     with contextlib.ExitStack() as stack:
@@ -87,7 +89,7 @@ def _parts(home: Home, folder: Path, port: int, *, read_only: bool) -> list[Part
         "CRYPTO_BT_HOME": str(home.root),
         MARK: str(home.root),
     }
-    python, logs = sys.executable, home.root / "logs"
+    python, logs = sys.executable, home.logs
     code = [python, "-m", "dagster", "api", "grpc", "-m", "crypto_bt.definitions", "--socket", str(socket)]
     daemon = [python, "-m", "dagster._daemon", "run", "-w", str(workspace)]
     web = [python, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), "-w", str(workspace)]
@@ -144,11 +146,14 @@ def _answers(port: int) -> bool:
 def _teller(home: Home, courier: Courier) -> Callable[[Event], None]:
     """Prints what happens, and alerts where somebody should know."""
     again = f"crypto-bt up --home {shlex.quote(str(home.root))}"
+    logs = JobLogs(home.logs)
 
     def tell(event: Event) -> None:
         now = datetime.now(UTC)
         typer.echo(f"{now:%Y-%m-%d %H:%M:%S} UTC  {event.text}")
-        log = f"{home.root / 'logs' / event.part}.log"
+        with contextlib.suppress(OSError):
+            logs.write("supervisor", "warning", event.text, part=event.part, kind=event.kind)
+        log = f"{home.logs / event.part}.log"
         courier.tell(part_alerts(event.part, event.kind, event.text, now, log, again))
 
     return tell
@@ -178,6 +183,8 @@ def _beat(home: Home) -> Callable[[Sequence[Running]], None]:
     """Writes what runs into the home, for status and health; and tells systemd that all is well."""
 
     def beat(parts: Sequence[Running]) -> None:
+        for running in parts:
+            rotate_held_open(running.part.log)
         told = {
             "process": process_mark(),
             "beat": datetime.now(UTC).isoformat(),

@@ -30,10 +30,16 @@ def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     return [run.run_id for run in dead]
 
 
-def _is_dead(run: dg.DagsterRun) -> bool:
+def worker_of(run: dg.DagsterRun) -> str:
+    """The mark of the process that executes ``run``; empty while none is known."""
     process, _, owner = run.tags.get(PROCESS_TAG, "").partition(" ")
     # A run that is executed again inherits the tag of the one before.
-    return bool(process) and owner in ("", run.run_id) and not is_alive(process)
+    return process if owner in ("", run.run_id) else ""
+
+
+def _is_dead(run: dg.DagsterRun) -> bool:
+    process = worker_of(run)
+    return bool(process) and not is_alive(process)
 
 
 def main(home: str) -> None:
