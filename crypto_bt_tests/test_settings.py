@@ -140,3 +140,13 @@ def test_load_settings_symbol_named_twice_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("SYMBOLS=BTCUSDT,ETHUSDT,BTCUSDT\n")
     with pytest.raises(SettingsError, match="named twice: BTCUSDT"):
         load_settings(tmp_path)
+
+
+def test_settings_of_telegram_act_under_the_names_of_the_desks_daemon(tmp_path: Path) -> None:
+    lines = ["TELEGRAM_BOT_TOKEN=1:" + "x" * 30, "TELEGRAM_BACKTEST_CHANNEL=@desk_nights"]
+    (tmp_path / ".env").write_text("\n".join([*lines, "TELEGRAM_CRITICAL_TIMEOUT=7"]))
+    wiring = load_settings(tmp_path).alert_wiring
+    assert wiring.has_telegram
+    assert (wiring.chat, wiring.patience) == ("@desk_nights", 7.0)
+    (tmp_path / ".env").write_text("\n".join([*lines, "TELEGRAM_CHAT_ID=42"]))
+    assert load_settings(tmp_path).alert_wiring.chat == "42"
