@@ -26,9 +26,10 @@ class NightSettings(BaseSettings):
         default=(), description="Processors of the nightly backtest, such as 0,1; empty: all."
     )
     BACKTEST_CATCHUP_WINDOW: str = Field(
-        default="23:30-05:00",
-        pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$",
-        description="UTC hours in which a missed or failed night is computed; outside of them it is skipped.",
+        default="",
+        pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$",
+        description="UTC hours in which a missed or failed night is computed; outside of them it is skipped. "
+        "Empty: five and a half hours from BACKTEST_START_HOUR on, 23:30-05:00.",
     )
     LIVE_TRADING_PIDFILE: Path | None = Field(
         default=None,
@@ -40,9 +41,6 @@ class NightSettings(BaseSettings):
     )
     LIVE_TRADING_FRESH_SECONDS: float = Field(
         default=0.0, ge=0, description="How often the trader touches its pid file, in seconds; 0: never."
-    )
-    HEALTH_PROBE_INTERVAL_SECONDS: int = Field(
-        default=60, ge=10, le=3600, description="Seconds between two looks of the sensor health."
     )
     HEALTH_MEMORY_MB: int = Field(
         default=1500,

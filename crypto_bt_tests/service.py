@@ -18,7 +18,7 @@ import dagster as dg
 import psutil
 
 from crypto_bt.commands.up import MARK as UP_MARK
-from crypto_bt.defs.dead_runs import PROCESS_TAG, UNFINISHED
+from crypto_bt.defs.dead_runs import UNFINISHED, worker_of
 from crypto_bt.defs.execute import open_instance
 from crypto_bt.defs.heartbeats import DAEMONS, daemon_heartbeats
 from crypto_bt.defs.night_watch import MARK as NIGHT_MARK
@@ -122,8 +122,7 @@ class Service:
         """Runs that are unfinished though no living process executes them."""
         with open_instance(Home(self.root)) as instance:
             runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
-        marks = {run.run_id: run.tags.get(PROCESS_TAG, "").partition(" ")[0] for run in runs}
-        return [run_id for run_id, mark in marks.items() if not is_alive(mark)]
+        return [run.run_id for run in runs if not is_alive(worker_of(run))]
 
     def all(self) -> list[psutil.Process]:
         """Everything that works for this home and lives."""
@@ -183,14 +182,15 @@ class Service:
             self.most_nights = max(self.most_nights, self._nights())
 
     def _nights(self) -> int:
-        count = 0
+        """A night that is just starting a strategy is two processes of the same command for a moment."""
+        found: dict[int, int] = {}
         for process in psutil.process_iter():
             with suppress(psutil.Error):
-                if "crypto_bt.night" in process.cmdline() and process.environ().get(NIGHT_MARK) == str(
-                    self.root
-                ):
-                    count += process.status() != psutil.STATUS_ZOMBIE
-        return count
+                marked = process.environ().get(NIGHT_MARK) == str(self.root)
+                ended = process.status() == psutil.STATUS_ZOMBIE
+                if marked and "crypto_bt.night" in process.cmdline() and not ended:
+                    found[process.pid] = process.ppid()
+        return sum(parent not in found for parent in found.values())
 
 
 def free_port() -> int:

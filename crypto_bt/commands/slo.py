@@ -36,7 +36,7 @@ def slo(
     since, changes = now - timedelta(days=days), read_changes(root)
     beat = read_told(root / SUPERVISOR_FILE).get("beat")
     found = uptime(changes, datetime.fromisoformat(beat) if beat else None, since, now)
-    due = nights(desk.results.nights(), read_looks(root), changes, since, now)
+    due = nights(desk.results.nights(), read_looks(root), changes, since, now, desk.settings.night_time)
     kept = found.share is not None and found.share >= UPTIME and not due.missed
     if found.share is None:
         out.say("Nothing is recorded: crypto-bt up, which keeps a home at work, has not run in these days.")

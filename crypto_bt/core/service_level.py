@@ -3,12 +3,12 @@
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Final
 
 from crypto_bt.core.health import Sample
-from crypto_bt.core.night import cutoff_of
+from crypto_bt.core.night import NIGHT_TIME, cutoff_of
 
 #: What the desk was promised.
 UPTIME: Final = 0.995
@@ -117,8 +117,10 @@ def nights(
     changes: Sequence[Change],
     since: datetime,
     now: datetime,
+    at: time = NIGHT_TIME,
 ) -> Nights:
-    """Of those whose time came from ``since``, or the first of the ``changes``, to two hours before ``now``.
+    """Of those whose time (``at`` of their day, UTC) came from ``since``, or the first of the ``changes``, to
+    two hours before ``now``.
 
     A night is off where the last look before its time saw that a person had switched nights off, or a person
     had stopped the whole system; one that was computed all the same is done.
@@ -126,7 +128,7 @@ def nights(
     begun = max([since, *(change.time for change in changes[:1])])
     due, done, off = [], [], []
     night = begun.astimezone(UTC).date()
-    while (cutoff := cutoff_of(night)) <= now:
+    while (cutoff := cutoff_of(night, at)) <= now:
         ripe = cutoff + NIGHT_MAY_TAKE <= now
         if changes and cutoff >= begun and (ripe or night in results):
             if night in results:

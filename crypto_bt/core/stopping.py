@@ -1,9 +1,11 @@
 """Why a nightly backtest must not start, or has to stop in the middle of it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from crypto_bt.core.alerts import Alert, AlertSeverity
 from crypto_bt.core.holds import Hold
 
 
@@ -126,3 +128,17 @@ def exceeded(
     if seconds >= limits.seconds:
         return StopCause.TIME, f"took longer than {limits.seconds / 60:g} minutes"
     return None
+
+
+def trader_alert(what: str, value: str, since: datetime) -> Alert:
+    """That the live trader is in trouble, or, as resolved, that a person has seen to it."""
+    return Alert(
+        cause="live_trader",
+        severity=AlertSeverity.CRITICAL,
+        what=what,
+        where="live trader",
+        value=value,
+        limit="alive",
+        since=since,
+        command="crypto-bt resume",
+    )

@@ -29,21 +29,22 @@ def fail_dead_runs(instance: dg.DagsterInstance, *, alone: bool = False) -> list
     server and no worker of the home runs, so that such a run was killed before it could mark itself.
     """
     runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
-    dead = [run for run in runs if _is_dead(run) or (alone and not _is_marked(run))]
+    dead = [run for run in runs if _is_dead(run) or (alone and not worker_of(run))]
     for run in dead:
         instance.report_run_failed(run, "The process of this run ended without finishing it. Run it again.")
     return [run.run_id for run in dead]
 
 
-def _is_dead(run: dg.DagsterRun) -> bool:
-    process = run.tags.get(PROCESS_TAG, "").partition(" ")[0]
-    return _is_marked(run) and not is_alive(process)
-
-
-def _is_marked(run: dg.DagsterRun) -> bool:
+def worker_of(run: dg.DagsterRun) -> str:
+    """The mark of the process that executes ``run``; empty while none is known."""
     process, _, owner = run.tags.get(PROCESS_TAG, "").partition(" ")
     # A run that is executed again inherits the tag of the one before.
-    return bool(process) and owner in ("", run.run_id)
+    return process if owner in ("", run.run_id) else ""
+
+
+def _is_dead(run: dg.DagsterRun) -> bool:
+    process = worker_of(run)
+    return bool(process) and not is_alive(process)
 
 
 def main(home: str) -> None:

@@ -79,7 +79,7 @@ def _store_and_night(desk: Desk) -> tuple[str, float | None]:
         current = desk.store.current()
         nights = desk.results.nights()
         if nights:
-            begun = cutoff_of(max(nights))
+            begun = cutoff_of(max(nights), desk.settings.night_time)
         elif current is not None:
             begun = min((each.published_at for each in desk.store.snapshots()), default=current.published_at)
         else:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import filelock
 
-from crypto_bt.core.alerts import Alert, AlertSeverity
-from crypto_bt.core.crashes import BY, Crash, opens
+from crypto_bt.core.alerts import Alert
+from crypto_bt.core.crashes import BY, Crash, breaker_alert, opens
 from crypto_bt.core.errors import BacktestError, CryptoBtError
 from crypto_bt.core.holds import NIGHT, Hold
-from crypto_bt.core.stopping import Limits, Stop, StopCause, Wanted, unwanted
+from crypto_bt.core.stopping import Limits, Stop, StopCause, Wanted, trader_alert, unwanted
 from crypto_bt.defs.night_process import PROCESSES, NightCrashed, NightStopped, Note, Watch
 from crypto_bt.defs.resources import Desk
 from crypto_bt.runtime.family import kill_marked
@@ -144,17 +144,18 @@ def note_end(desk: Desk, night: date, error: NightStopped | NightCrashed, now: d
         if alert is not None:
             _hold(desk, Hold(NIGHT, now, BY, "three crashes in 24 hours"), alert)
     elif stop.cause is StopCause.LIVE_TRADER:
-        alert = Alert(
-            cause="live_trader",
-            severity=AlertSeverity.CRITICAL,
-            what=f"{stop.what} The nightly backtest was stopped, and is paused.",
-            where="live trader",
-            value=str(desk.settings.LIVE_TRADING_PIDFILE),
-            limit="alive",
-            since=now,
-            command="crypto-bt resume",
-        )
+        what = f"{stop.what} The nightly backtest was stopped, and is paused."
+        alert = trader_alert(what, str(desk.settings.LIVE_TRADING_PIDFILE), now)
         _hold(desk, Hold(NIGHT, now, TRADER_GUARD, stop.what), alert)
+
+
+def tell_resumed(desk: Desk, hold: Hold) -> None:
+    """Tell that the alert is over with which ``hold`` began; a person's hold began with none."""
+    what, now = f"{hold.name} runs again; it was {hold.text}.", desk.clock()
+    if hold.by == BY:
+        desk.alerts.send(breaker_alert(what, "closed", now).as_resolved())
+    elif hold.by == TRADER_GUARD:
+        desk.alerts.send(trader_alert(what, "resumed", now).as_resolved())
 
 
 def _hold(desk: Desk, hold: Hold, alert: Alert) -> None:

@@ -1,5 +1,6 @@
 """Processes: which one this is, whether another still lives, and dying together with a parent."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -43,6 +44,13 @@ def kill_marked_process(mark: str) -> bool:
     except psutil.Error:
         return False
     return True
+
+
+def kill_process(mark: str) -> None:
+    """Kill the process of a :func:`process_mark`, if it still is that one."""
+    if is_alive(mark):
+        with contextlib.suppress(psutil.Error):
+            psutil.Process(int(mark.partition(":")[0])).kill()
 
 
 def interrupted_with_parent() -> None:
