@@ -33,8 +33,8 @@ from crypto_bt_tests.test_night import small_spec  # noqa: E402
 AS_NOBODY: Final = frozenset({"fork bomb in a strategy"})
 NOBODY: Final = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 DETECTED_WITHIN: Final = 120.0
-#: Nobody watches a run worker but the sensor: a heartbeat stale at 120 s, written every 30 and looked at every
-#: 60 s, with the time that ticks take.
+#: Nobody watches a run worker but the sensor: a heartbeat stale at 120 s, written every 30 and looked at
+#: every 60 s, with the time that ticks take.
 SEEN_BY_THE_SENSOR_WITHIN: Final = 220.0
 RECOVERED_WITHIN: Final = 300.0
 #: The live trader and a person do not wait.

@@ -86,9 +86,18 @@ def alerts(before: Sample | None, health: Health, now: datetime) -> list[Alert]:
 
 def _alert(reason: Reason, now: datetime) -> Alert:
     critical = reason.status is HealthStatus.DEAD or reason.cause in _CRITICAL
-    what = f"{reason.what}." + (f" {reason.doing}" if reason.doing else "")
     severity = AlertSeverity.CRITICAL if critical else AlertSeverity.WARNING
-    return Alert(reason.cause, severity, what, reason.where, reason.value, reason.limit, now, reason.command)
+    return Alert(
+        cause=reason.cause,
+        severity=severity,
+        what=f"{reason.what}.",
+        where=reason.where,
+        value=reason.value,
+        limit=reason.limit,
+        since=now,
+        command=reason.command,
+        doing=reason.doing,
+    )
 
 
 def _over(name: str, since: datetime, now: datetime) -> Alert:

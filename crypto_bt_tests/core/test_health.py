@@ -107,7 +107,7 @@ def test_hung_run_worker_is_ended_with_its_night_after_120_seconds(silent: float
     if found.end:
         [alert] = alerts(None, found, NOW)
         assert (alert.cause, alert.severity) == ("stalled", AlertSeverity.CRITICAL)
-        assert "catch_up starts another" in alert.what
+        assert "catch_up starts another" in alert.doing
 
 
 def test_machine_that_slept_wakes_with_stale_heartbeats_and_nothing_is_ended() -> None:
