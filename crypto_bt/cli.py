@@ -24,10 +24,13 @@ from crypto_bt.commands import (
     doctor,
     holding,
     homes,
+    logs,
     portfolio,
+    preflight,
     report,
     restore,
     simulate,
+    slo,
     sql,
     status,
     strategy,
@@ -74,10 +77,13 @@ app.command()(report.report)
 app.command()(holding.pause)
 app.command()(holding.resume)
 app.command()(status.status)
+app.command()(slo.slo)
+app.command()(logs.logs)
 app.command("sql")(sql.sql)
 app.command()(restore.restore)
 app.command()(restore.rollback)
 app.command()(doctor.doctor)
+app.command()(preflight.preflight)
 app.command()(upgrade.upgrade)
 app.add_typer(backups.app, name="backup")
 app.command()(deadman.deadman)

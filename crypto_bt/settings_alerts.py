@@ -27,6 +27,17 @@ class AlertSettings(BaseSettings):
         pattern=_CHAT,
         description="Chat that the bot writes to: its number, or @name of a channel.",
     )
+    TELEGRAM_BACKTEST_CHANNEL: str = Field(
+        default="",
+        pattern=_CHAT,
+        description="The same under the name it had in the desk's daemon; TELEGRAM_CHAT_ID wins.",
+    )
+    TELEGRAM_CRITICAL_TIMEOUT: float = Field(
+        default=20,
+        ge=1,
+        le=25,
+        description="Seconds that one try to send a message may take; then it is tried again.",
+    )
     TELEGRAM_CHAT_ID_CRITICAL: str = Field(
         default="", pattern=_CHAT, description="Another chat for what is CRITICAL; empty: the same."
     )
@@ -108,9 +119,10 @@ class AlertSettings(BaseSettings):
         start, _, end = self.ALERT_QUIET_HOURS.partition("-")
         return Wiring(
             token=self.TELEGRAM_BOT_TOKEN,
-            chat=self.TELEGRAM_CHAT_ID,
+            chat=self.TELEGRAM_CHAT_ID or self.TELEGRAM_BACKTEST_CHANNEL,
             chats=named,
             api_url=self.TELEGRAM_API_URL,
+            patience=self.TELEGRAM_CRITICAL_TIMEOUT,
             apprise=tuple(map(SecretStr, secrets)),
             ui_url=self.UI_URL,
             policy=Policy(

@@ -74,7 +74,7 @@ def telegram_channel(wiring: Wiring) -> TelegramChannel | None:
     if wiring.token is None or not wiring.has_telegram:
         return None
     chat = wiring.chat or next(iter(wiring.chats.values()))
-    return TelegramChannel(wiring.token, chat, wiring.api_url)
+    return TelegramChannel(wiring.token, chat, wiring.api_url, wiring.patience)
 
 
 def deliver_critical(root: Path, wiring: Wiring, now: datetime) -> Deliveries:

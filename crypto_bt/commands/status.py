@@ -2,10 +2,11 @@
 
 import json
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crypto_bt.commands.health_view import health_told, watch_health
 from crypto_bt.commands.homes import HomeOption, JsonOption, open_home
 from crypto_bt.commands.output import UNWELL, Output, minute
 from crypto_bt.core.datasets import SERIES_DATASETS
@@ -13,14 +14,19 @@ from crypto_bt.core.holds import NIGHT
 from crypto_bt.core.quality import coverage_of, data_age
 from crypto_bt.core.verdict import Verdict, not_loaded
 from crypto_bt.core.wholeness import hours
+from crypto_bt.settings import settings_notices
 
 if TYPE_CHECKING:
     from crypto_bt.core.alerts import Alert
     from crypto_bt.defs.resources import Desk
 
 
-def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Freshness and coverage of every feed, alerts, the last night; what is wrong and what mends it.
+def status(
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+    watch: Annotated[bool, typer.Option(help="Show the system's health, live, until Ctrl-C.")] = False,
+) -> None:
+    """Freshness and coverage of every feed, health, alerts, the last night; what is wrong and what mends it.
 
     Example: crypto-bt status --home data/demo
 
@@ -30,6 +36,9 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     from crypto_bt.defs.upkeep import switched_off, upkeep
 
     desk = Desk.open(open_home(home))
+    if watch:
+        watch_health(desk, as_json=as_json)
+        return
     now = desk.clock()
     out = Output(as_json=as_json)
     verdicts = _verdicts(desk, now)
@@ -45,6 +54,8 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     wrong += [night["text"]] if night["stale"] and NIGHT not in off else []
     kept = upkeep(desk, now)
     wrong += kept["wrong"]
+    health = health_told(desk)
+    wrong += health["wrong"]
     missing = desk.alerts.wiring.missing
     out.say(f"Home {desk.home.root}, {minute(now)} UTC" + (" (clock stands still)" if _stands(desk) else ""))
     if current is None:
@@ -70,9 +81,9 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
         )
     if not night["stale"] or NIGHT in off:
         out.say(night["text"])
-    for text in off.values():
+    for text in (*off.values(), *settings_notices(desk.home.root)):
         out.say(text)
-    for line in kept["lines"]:
+    for line in (*health["lines"], *kept["lines"]):
         out.say(line)
     for text in wrong:
         out.say(text, style="yellow")
@@ -97,6 +108,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
             "telegram": "not set up" if missing else "set up",
             "night": night,
             "off": off,
+            "health": {key: value for key, value in health.items() if key not in ("lines", "wrong")},
             "upkeep": {key: value for key, value in kept.items() if key not in ("lines", "wrong")},
             "wrong": wrong,
         }
@@ -127,7 +139,9 @@ def _verdicts(desk: "Desk", now: datetime) -> dict[str, tuple[Verdict, Verdict]]
         closes = [item.last + timeframe.delta for item in current.of(timeframe.dataset)]
         judgement = judge_dataset(desk, timeframe, current.id, now)
         found[str(timeframe)] = (
-            data_age(timeframe, max(closes, default=None), now).at_home(desk.settings.home_option),
+            data_age(timeframe, max(closes, default=None), now, ages=desk.settings.age_limits).at_home(
+                desk.settings.home_option
+            ),
             coverage_of(timeframe, judgement.symbols, now, desk.settings.COVERAGE_MINIMUM).at_home(
                 desk.settings.home_option
             ),

@@ -52,6 +52,7 @@ CAUSES: Final[dict[str, Cause]] = {
     "hang_restarted": Cause(_WARNING, "A process hung and was started again."),
     "many_errors": Cause(_WARNING, "More than 5 errors in an hour."),
     "health": Cause(_CRITICAL, "The system is not healthy."),
+    "late_start": Cause(_WARNING, "No run of a job has begun though its schedule was due."),
     "job_late": Cause(_WARNING, "A job has not ended by its time."),
     "isolation": Cause(_WARNING, "The nightly backtest ran without its isolation."),
     "backup": Cause(_WARNING, "A backup failed, is late, or does not verify."),

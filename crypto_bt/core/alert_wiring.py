@@ -18,14 +18,16 @@ TELEGRAM_MISSING = (
 class Wiring:
     """The channels of a home.
 
-    ``chat`` is Telegram's for all severities that ``chats`` does not name; ``ui_url`` the address of the
-    web UI, to which links lead. Addresses of apprise and the token are secrets.
+    ``chat`` is Telegram's for all severities that ``chats`` does not name; one try to send takes
+    ``patience`` seconds at most; ``ui_url`` is the address of the web UI, to which links lead. Addresses of
+    apprise and the token are secrets.
     """
 
     token: SecretStr | None = None
     chat: str = ""
     chats: Mapping[AlertSeverity, str] = field(default_factory=dict)
     api_url: str = ""
+    patience: float = 20.0
     apprise: tuple[SecretStr, ...] = ()
     ui_url: str = ""
     policy: Policy = field(default_factory=Policy)

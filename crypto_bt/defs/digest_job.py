@@ -8,6 +8,7 @@ from crypto_bt.core.alert_causes import severity_of
 from crypto_bt.core.alerts import Alert
 from crypto_bt.core.digest import write_digest
 from crypto_bt.defs.digest_facts import gather_digest, night_picture
+from crypto_bt.defs.jobs import Limits, limit_tags
 from crypto_bt.defs.resources import Desk
 
 NAME = "alert_digest"
@@ -44,11 +45,12 @@ def queue_digest(desk: Desk) -> bool:
     return desk.alerts.outbox.add_digest(told, digest.html, picture, now, f"digest:{now:%Y-%m-%d}")
 
 
-def build_digest_job() -> dg.JobDefinition:
+def build_digest_job(limits: Limits) -> dg.JobDefinition:
     """The job; it needs no market data, and writes none."""
 
     @dg.job(
         name=NAME,
+        tags=limit_tags(limits(NAME)),
         description="One screen for Telegram: freshness and coverage, last night's scorecard with its "
         "change, alerts by cause, disk; the equity curves as a picture.",
     )
