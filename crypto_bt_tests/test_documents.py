@@ -31,11 +31,14 @@ HARMLESS = (
     "strategy show",
     "universe list",
 )
+#: A live view goes on until a person ends it.
+ENDLESS = "--watch"
 HARMLESS_LINES = sorted(
     {
         line.text
         for line in LINES
         if line.whole
+        and ENDLESS not in line.text
         and line.text.removeprefix("crypto-bt ").startswith(HARMLESS)
         and "my_idea" not in line.text
     }

@@ -29,8 +29,10 @@ OWN = [words for words in FOLLOWED if "my_idea" in words]
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedHome]:
+    """A home with its data, since each test may be the first one that a process runs."""
     root = tmp_path_factory.mktemp("home")
     with served_home(root, ["BTCUSDT"], NOW, STRATEGIES="ema_cross") as served:
+        served.call("data", "backfill", "--start", "2026-01-01")
         yield served
 
 
