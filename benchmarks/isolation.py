@@ -35,6 +35,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.contenders import Contender, hogs, nights  # noqa: E402
 from benchmarks.served_home import Served, prepare, up  # noqa: E402
+from benchmarks.shield import shielded  # noqa: E402
 from crypto_bt.core.universe import UNIVERSE  # noqa: E402
 from crypto_bt.defs.partitions import PARTITION, day_key, range_tags, symbol_range_tags  # noqa: E402
 
@@ -188,18 +189,8 @@ def _hush_exchange(supervisor: int) -> None:
         time.sleep(0.05)
 
 
-def main() -> None:
-    """Run the rounds in turn, print a line each regime and session."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--home", type=Path, default=Path("data") / "isolation", help="made if missing")
-    arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--seconds", type=float, default=30.0, help="of a round beside hogs and nights")
-    arguments.add_argument("--quiet", type=float, default=20.0, help="percent that the probe alone may miss")
-    arguments.add_argument("--regimes", nargs="*", choices=REGIMES, default=list(REGIMES))
-    arguments.add_argument("--sessions", nargs="*", choices=SESSIONS, default=list(SESSIONS))
-    chosen = arguments.parse_args()
-    home = chosen.home.resolve()
-    prepare(home, symbols=60, days=180)
+def measured(chosen: argparse.Namespace, home: Path) -> Probe:
+    """All rounds."""
     probe = Probe()
     sys.stderr.write(f"a slot's work is {probe.loops} loops\n")
     turns = [(regime, session) for regime in chosen.regimes for session in chosen.sessions]
@@ -217,6 +208,24 @@ def main() -> None:
                 else nights(home, own_session=own, plain=regime == "night_plain")
             ) as contender:
                 probe.beside((regime, session), contender, partial(time.sleep, chosen.seconds))
+    return probe
+
+
+def main() -> None:
+    """Run the rounds in turn, print a line each regime and session."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--home", type=Path, default=Path("data") / "isolation", help="made if missing")
+    arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--seconds", type=float, default=30.0, help="of a round beside hogs and nights")
+    arguments.add_argument("--quiet", type=float, default=20.0, help="percent that the probe alone may miss")
+    arguments.add_argument("--regimes", nargs="*", choices=REGIMES, default=list(REGIMES))
+    arguments.add_argument("--sessions", nargs="*", choices=SESSIONS, default=list(SESSIONS))
+    arguments.add_argument("--shield", action="store_true", help="keep strangers out (see shield.py)")
+    chosen = arguments.parse_args()
+    home = chosen.home.resolve()
+    prepare(home, symbols=60, days=180)
+    with shielded() if chosen.shield else contextlib.nullcontext():
+        probe = measured(chosen, home)
     for name in sorted(probe.turns):
         sys.stdout.write(json.dumps(probe.line(name, chosen.quiet)) + "\n")
 
