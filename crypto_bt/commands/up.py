@@ -26,6 +26,7 @@ from crypto_bt.core.alerts import Alert, AlertSeverity
 from crypto_bt.core.errors import CryptoBtError
 from crypto_bt.runtime.family import kill_marked
 from crypto_bt.runtime.home import Home
+from crypto_bt.runtime.isolation import give_way
 from crypto_bt.runtime.notify import notify
 from crypto_bt.runtime.processes import process_mark
 from crypto_bt.runtime.supervisor import Event, Part, Running, Supervisor
@@ -52,12 +53,13 @@ def up(
     settings = open_home(home)
     at = Home(settings.CRYPTO_BT_HOME)
     require_free(port)
+    give_way(os.getpid())
     with contextlib.ExitStack() as stack:
         stack.enter_context(at.locked("service", "crypto-bt up"))
         left = kill_marked(MARK, str(at.root))
         if left:
             typer.echo(f"Ended {left} processes that an earlier crypto-bt up had left behind.")
-        subprocess.run([sys.executable, "-m", "crypto_bt.defs.dead_runs", str(at.root)], check=True)
+        _end_dead_runs(at)
         market = LoopbackMarket.load(at.market_file)
         if market is not None:
             url = stack.enter_context(served(market))
@@ -69,6 +71,14 @@ def up(
             _parts(at, folder, port, read_only=read_only), lambda: datetime.now(UTC), _teller(at), _beat(at)
         ).run()
         notify("STOPPING=1")
+
+
+def _end_dead_runs(home: Home) -> None:
+    command = [sys.executable, "-m", "crypto_bt.defs.dead_runs", str(home.root)]
+    with subprocess.Popen(command, start_new_session=True) as process:
+        give_way(process.pid)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
 
 
 def _parts(home: Home, folder: Path, port: int, *, read_only: bool) -> list[Part]:
