@@ -13,6 +13,11 @@ from typing import Final
 
 import psutil
 
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from crypto_bt.runtime.isolation import give_way  # noqa: E402
+
 #: Twice as many busy processes as there are processors.
 _HOGS_PER_PROCESSOR: Final = 2
 _HOG: Final = "while True: pass"
@@ -83,10 +88,12 @@ def hogs(*, own_session: bool) -> Iterator[Contender]:
 
 @contextlib.contextmanager
 def nights(home: Path, *, own_session: bool, plain: bool) -> Iterator[Contender]:
-    """One night after the other, as the run of the nightly job starts it; ``plain``: with two threads and
-    the priority of any process."""
+    """One night after the other, as the run of the nightly job starts it, which gives way as the supervisor
+    makes it; ``plain``: with as many threads as there are processors, and the priority of any process."""
     command = [sys.executable, __file__, str(home), *(["--plain"] if plain else [])]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=own_session)
+    if not plain:
+        give_way(process.pid)
     contender = Contender.below(process.pid)
     try:
         if process.stdout is None or process.stdout.readline().strip() != "ready":

@@ -65,11 +65,10 @@ def _sort(root: Path) -> None:
 
 def _family(leader: int) -> list[int]:
     below: dict[int, list[int]] = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            with contextlib.suppress(OSError):
-                fields = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
-                below.setdefault(int(fields[1]), []).append(int(entry))
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            below.setdefault(int(fields[1]), []).append(int(entry.name))
     found = [leader]
     for pid in found:
         found += below.get(pid, [])
