@@ -12,20 +12,25 @@ import typer
 
 from crypto_bt import __version__
 from crypto_bt.commands import (
+    alerts,
     backtest,
     backups,
     compare,
     compare_live,
     data,
+    deadman,
     demo,
     dev,
     doctor,
     holding,
     homes,
+    logs,
     portfolio,
+    preflight,
     report,
     restore,
     simulate,
+    slo,
     sql,
     status,
     strategy,
@@ -72,12 +77,17 @@ app.command()(report.report)
 app.command()(holding.pause)
 app.command()(holding.resume)
 app.command()(status.status)
+app.command()(slo.slo)
+app.command()(logs.logs)
 app.command("sql")(sql.sql)
 app.command()(restore.restore)
 app.command()(restore.rollback)
 app.command()(doctor.doctor)
+app.command()(preflight.preflight)
 app.command()(upgrade.upgrade)
 app.add_typer(backups.app, name="backup")
+app.command()(deadman.deadman)
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(data.app, name="data")
 app.add_typer(universe.app, name="universe")
 app.command("sweep")(sweep.sweep)

@@ -27,7 +27,6 @@ from crypto_bt.runtime.isolation import bound_files, die_with_parent, lower_prio
 
 REFUSED: Final = 1
 BROKEN: Final = 70
-HEARTBEAT_SECONDS: Final = 30.0
 _LARGEST_FILE: Final = 4 << 30
 
 
@@ -39,9 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--spec", type=Path, required=True, help="JSON file that says what to compute")
     parser.add_argument("--out", type=Path, required=True, help="empty folder for the result files")
     parser.add_argument("--affinity", type=int, nargs="*", default=[], help="processors to stay on")
+    parser.add_argument("--beat", type=float, default=30.0, help="seconds between two signs of life")
     chosen = parser.parse_args(arguments)
-    with _told() as say:
-        say({"event": "isolated", "took_effect": lower_priority(chosen.affinity)})
+    with _told(chosen.beat) as say:
+        took = lower_priority(chosen.affinity)
+        say({"event": "isolated", "took_effect": took, "pid": os.getpid()})
         return _run(chosen.spec, chosen.out, say)
 
 
@@ -70,7 +71,7 @@ def _run(spec_file: Path, out: Path, say: Callable[[Mapping[str, Any]], None]) -
 
 
 @contextmanager
-def _told() -> Iterator[Callable[[Mapping[str, Any]], None]]:
+def _told(beat_seconds: float) -> Iterator[Callable[[Mapping[str, Any]], None]]:
     """What tells the parent of progress, and the Dagster run if one is listening; while it lasts, a heartbeat
     does too."""
     over, one_at_a_time = threading.Event(), threading.Lock()
@@ -85,7 +86,7 @@ def _told() -> Iterator[Callable[[Mapping[str, Any]], None]]:
                 pipes.log.info(text)
 
     def beat() -> None:
-        while not over.wait(HEARTBEAT_SECONDS):
+        while not over.wait(beat_seconds):
             say({"event": "heartbeat"})
 
     with ExitStack() as stack:

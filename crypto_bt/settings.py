@@ -15,14 +15,22 @@ from typing import Annotated, Any, Final
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from crypto_bt.core.errors import SettingsError, UsageError
+from crypto_bt.core.foreign_settings import has_no_effect, is_exchange_key, is_given_to_us, notices
 from crypto_bt.core.market import STANDARD_TIMEFRAMES, Timeframe, parse_symbol
 from crypto_bt.core.universe import UNIVERSE
+from crypto_bt.settings_alerts import AlertSettings
 from crypto_bt.settings_backtest import BacktestSettings
 from crypto_bt.settings_backup import BackupSettings
-from crypto_bt.settings_night import NightSettings
+from crypto_bt.settings_desk import DeskSettings
 from crypto_bt.settings_risk import RiskSettings
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
@@ -32,7 +40,17 @@ LIVE_HOME: Final = PROJECT / "data" / "live"
 FOREIGN_KEYS: Final = frozenset({"DAGSTER_HOME"})
 
 
-class Settings(NightSettings, BacktestSettings, BackupSettings, RiskSettings):
+_NO_KEY: Final = "an exchange key is set; remove it, market data needs none"
+
+
+class _Environment(EnvSettingsSource):
+    """The environment without the keys that it holds for another program, such as the live trader."""
+
+    def __call__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__call__().items() if not is_exchange_key(name)}
+
+
+class Settings(DeskSettings, BacktestSettings, BackupSettings, RiskSettings, AlertSettings):
     """The settings, as read from the environment and the home's ``.env``."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=True, env_ignore_empty=True)
@@ -90,7 +108,9 @@ class Settings(NightSettings, BacktestSettings, BackupSettings, RiskSettings):
         default=(), description="Strategies of the nightly backtest, separated by commas; empty: all."
     )
     BINANCE_API_KEY: SecretStr | None = Field(
-        default=None, description="Must stay empty: no exchange key is needed, and none is accepted."
+        default=None,
+        description="Must stay empty: no exchange key is needed, and none is accepted. One in the "
+        "environment is the live trader's, and is ignored.",
     )
 
     @classmethod
@@ -103,7 +123,7 @@ class Settings(NightSettings, BacktestSettings, BackupSettings, RiskSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The home's ``.env`` before the environment, as Dagster does it."""
-        return init_settings, dotenv_settings, env_settings
+        return init_settings, dotenv_settings, _Environment(settings_cls)
 
     @field_validator("SYMBOLS", "STRATEGIES", "TIMEFRAMES", "BACKTEST_AFFINITY", mode="before")
     @classmethod
@@ -143,7 +163,7 @@ class Settings(NightSettings, BacktestSettings, BackupSettings, RiskSettings):
     @classmethod
     def _no_key(cls, value: SecretStr | None) -> None:
         if value is not None and value.get_secret_value():
-            raise ValueError("an exchange key is set; remove it, market data needs none")
+            raise ValueError(_NO_KEY)
 
     @property
     def home_option(self) -> str:
@@ -169,7 +189,9 @@ def load_settings(home: Path | None = None) -> Settings:
     """
     home = home or Path(os.environ.get("CRYPTO_BT_HOME") or LIVE_HOME)
     env_file = home / ".env"
-    wrong = _unknown_keys(env_file)
+    wrong = _unknown_keys(env_file) + [
+        _key_given(name) for name in sorted(os.environ) if is_given_to_us(name)
+    ]
     given: dict[str, Any] = {"CRYPTO_BT_HOME": home.resolve(), "_env_file": env_file}
     try:
         settings = Settings(**given)
@@ -185,17 +207,34 @@ def load_settings(home: Path | None = None) -> Settings:
 
 def _unknown_keys(env_file: Path) -> list[str]:
     known = set(Settings.model_fields)
+    wrong = []
+    for key in _read(env_file).keys() - known - FOREIGN_KEYS:
+        if has_no_effect(key):
+            continue
+        if is_exchange_key(key):
+            wrong.append(_key_given(key))
+            continue
+        close = difflib.get_close_matches(key, known, n=1)
+        wrong.append(f"{key}: there is no such setting." + (f" Did you mean {close[0]}?" if close else ""))
+    return sorted(wrong)
+
+
+def _read(env_file: Path) -> dict[str, str | None]:
     try:
-        found = dotenv_values(env_file) if env_file.is_file() else {}
+        return dict(dotenv_values(env_file)) if env_file.is_file() else {}
     except UnicodeDecodeError as error:
         raise SettingsError(
             f"{env_file} is not text: {error}.", "Remove it and run crypto-bt init."
         ) from error
-    wrong = []
-    for key in found.keys() - known - FOREIGN_KEYS:
-        close = difflib.get_close_matches(key, known, n=1)
-        wrong.append(f"{key}: there is no such setting." + (f" Did you mean {close[0]}?" if close else ""))
-    return sorted(wrong)
+
+
+def _key_given(name: str) -> str:
+    return f"{name}=(hidden): {_NO_KEY}."
+
+
+def settings_notices(home: Path) -> list[str]:
+    """What a person should know of names that are set for ``home`` and have no effect on it."""
+    return notices(os.environ.keys(), _read(home / ".env").keys())
 
 
 def _explain(detail: Any) -> str:
@@ -214,8 +253,9 @@ def render_example() -> str:
         "# Settings of crypto_bt. Copied to each home's .env by set-up; uncomment what you change.",
         "# A line uncommented here wins over the environment.",
     ]
-    later = BacktestSettings.model_fields.keys() | BackupSettings.model_fields.keys()
-    for name, known in sorted(Settings.model_fields.items(), key=lambda field: field[0] in later):
+    later = [*BacktestSettings.model_fields, *BackupSettings.model_fields, *AlertSettings.model_fields]
+    order = {name: place for place, name in enumerate(later, start=1)}
+    for name, known in sorted(Settings.model_fields.items(), key=lambda field: order.get(field[0], 0)):
         lines += ["", f"# {known.description}", f"#{name}={_default_text(known.default)}"]
     return "\n".join(lines) + "\n"
 

@@ -26,9 +26,10 @@ class NightSettings(BaseSettings):
         default=(), description="Processors of the nightly backtest, such as 0,1; empty: all."
     )
     BACKTEST_CATCHUP_WINDOW: str = Field(
-        default="23:30-05:00",
-        pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$",
-        description="UTC hours in which a missed or failed night is computed; outside of them it is skipped.",
+        default="",
+        pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$",
+        description="UTC hours in which a missed or failed night is computed; outside of them it is skipped. "
+        "Empty: five and a half hours from BACKTEST_START_HOUR on, 23:30-05:00.",
     )
     LIVE_TRADING_PIDFILE: Path | None = Field(
         default=None,
@@ -40,4 +41,17 @@ class NightSettings(BaseSettings):
     )
     LIVE_TRADING_FRESH_SECONDS: float = Field(
         default=0.0, ge=0, description="How often the trader touches its pid file, in seconds; 0: never."
+    )
+    HEALTH_MEMORY_MB: int = Field(
+        default=1500,
+        ge=100,
+        description="Memory of all processes of a home above which it is degraded, in MB.",
+    )
+    HEALTH_ERRORS_PER_HOUR: int = Field(
+        default=5, ge=0, description="Failed runs and steps within an hour above which a home is degraded."
+    )
+    HEALTH_NIGHT_HOURS: float = Field(
+        default=26.0,
+        gt=0,
+        description="Hours since the data of the last good night ended, above which a home is degraded.",
     )

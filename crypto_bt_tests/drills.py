@@ -21,7 +21,9 @@ from pathlib import Path
 import polars as pl
 from typer.testing import CliRunner
 
+from crypto_bt.alerts import open_alerts
 from crypto_bt.cli import app
+from crypto_bt.core.alert_wiring import Wiring
 from crypto_bt.core.errors import StoreCorrupt
 from crypto_bt.defs.reference_backtest import reference_backtest
 from crypto_bt.runtime.home import Home
@@ -31,12 +33,15 @@ from crypto_bt.store import SnapshotStore
 from crypto_bt.store.backup import check_whole, copy_backup, create_backup
 from crypto_bt.store.backup_manifests import backup_names
 from crypto_bt.store.backup_places import FolderPlace
+from crypto_bt_tests.alerts.samples import alert
 from crypto_bt_tests.defs.desk_home import desk_home
 from crypto_bt_tests.store.campaign import context
-from crypto_bt_tests.store.homes import make_database, publish_night, rows_in
+from crypto_bt_tests.store.homes import publish_night
 
 ASSETS = ["candles_1h", "candles_4h", "candles_1d", "funding_rates", "mark_price_1h"]
 SEED = 20
+#: Places of alerts that wait in the outbox when it is backed up.
+TOLD = tuple(f"drill {number}" for number in range(20))
 
 
 @dataclass
@@ -102,7 +107,8 @@ def prepared(root: Path, symbols: tuple[str, ...], now: datetime, days: int) -> 
         desk = home.desk
         place = FolderPlace(desk.home.root / "backups")
         publish_night(desk.home.root, (began - timedelta(days=1)).date(), 1.0)
-        make_database(desk.home.root / "outbox.db", rows=20)
+        for where in TOLD:
+            desk.alerts.send(alert("listing", where))
         for day in range(4):
             home.clock.now = began + timedelta(days=day)
             done = home.update(days=days if day == 0 else 2, assets=ASSETS)
@@ -328,8 +334,13 @@ def dagster_damaged(broken: Broken) -> None:
 
 def outbox_damaged(broken: Broken) -> None:
     """The outbox is no database any more."""
+    for suffix in ("-wal", "-shm"):
+        (broken.home / f"outbox.db{suffix}").unlink(missing_ok=True)
     (broken.home / "outbox.db").write_bytes(b"zeros" * 1000)
     _restore_and_repair(broken, "--latest", "--all")
+    with closing(sqlite3.connect(broken.home / "outbox.db")) as connection:
+        states = "SELECT DISTINCT state FROM deliveries JOIN words ON number = word WHERE cause = 'listing'"
+        assert connection.execute(states).fetchall() == [("sent",)]
 
 
 def rolled_back_and_forward(broken: Broken) -> None:
@@ -382,6 +393,7 @@ def judge(broken: Broken) -> None:
         same = known and item.digest == original.snapshot(item.id).digest
         if same:
             assert reference_backtest(broken.store, item.id)["digest"] == known, f"backtest on {item.id}"
-    assert rows_in(broken.home / "outbox.db") == 20
+    standing = open_alerts(broken.home, Wiring(), lambda: broken.desk.now).history.standing()
+    assert set(TOLD) <= {trouble.alert.where for trouble in standing}
     with closing(sqlite3.connect(broken.home / "dagster" / "history" / "runs.db")) as connection:
         assert connection.execute("PRAGMA quick_check").fetchone() == ("ok",)

@@ -55,9 +55,9 @@ def market(seed: int = 5) -> dict[str, pl.DataFrame]:
     }
 
 
-@pytest.fixture(scope="module")
-def spec(tmp_path_factory: pytest.TempPathFactory) -> NightSpec:
-    folder = tmp_path_factory.mktemp("night") / "store"
+def small_spec(root: Path) -> NightSpec:
+    """A night of three strategies on three symbols, on a store that is made in ``root``."""
+    folder = root / "store"
     now = datetime(2025, 4, 1, tzinfo=UTC)
     snapshot = SnapshotStore(folder).publish(
         market(), source="simulated:seed=5", published_by="test", now=now
@@ -71,6 +71,11 @@ def spec(tmp_path_factory: pytest.TempPathFactory) -> NightSpec:
         strategies=FEW,
         left_out={"DDDUSDT": "it is not whole"},
     )
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> NightSpec:
+    return small_spec(tmp_path_factory.mktemp("night"))
 
 
 def run(spec: NightSpec, out: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -26,7 +26,7 @@ _FILE_MODE: Final = 0o600
 
 
 class AlertLog:
-    """An :class:`~crypto_bt.alerts.sink.AlertSink` in the file ``path``, which keeps at most two files of it.
+    """Alerts in the file ``path``, of which it keeps at most two.
 
     ``clock`` tells when an alert was sent; ``size_limit`` (bytes) when a new file is begun.
     """

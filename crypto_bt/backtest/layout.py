@@ -61,13 +61,16 @@ PARAMETER_DTYPE: Final = np.dtype(
 _ACCOUNT_FLOATS: Final = (
     "cash", "margin", "side", "held", "quantity", "entry", "market", "stop", "target", "scale", "limit",
     "trail_from", "trail_amount", "even_from", "even_stop", "best", "paid_until", "sink", "least_margin",
+    "paid_from", "margin_from", "funding_from",
     "before", "commission", "slippage", "funding", "moved", "proceeds", "mark", "day_equity", "peak",
     "trough", "streak",
 )  # fmt: skip
 #: One account at work, its position included (``side`` 0 when flat). ``held`` is what is left of
 #: ``quantity``; ``limit`` is the nearer of ``target`` and ``scale``; while the margin is ``least_margin`` or
-#: more, no price short of ``sink`` can liquidate. ``mark`` is the equity at the last close seen, ``trough``
-#: the equity below which the drawdown is a new maximum.
+#: more, no price short of ``sink`` can liquidate. ``paid_from``, ``margin_from`` and ``funding_from`` are as
+#: of the last change of ``held``: funding from there on is one difference, whatever bars it is settled on, so
+#: that no digit depends on bars to come. ``mark`` is the equity at the last close seen, ``trough`` the equity
+#: below which the drawdown is a new maximum.
 ACCOUNT_DTYPE: Final = np.dtype(
     [*((name, np.float64) for name in _ACCOUNT_FLOATS), ("entry_bar", np.int64), ("today", np.int64)],
     align=True,

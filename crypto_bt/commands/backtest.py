@@ -49,9 +49,11 @@ def backtest(
     out = Output(as_json=as_json)
     desk = Desk.open(open_home(home))
     now = desk.clock()
-    day = parse_day(night, "--night").date() if night else last_due_night(now)
-    if cutoff_of(day) > now:
-        raise UsageError(f"The night of {day} is not over.", f"The last one due is {last_due_night(now)}.")
+    begins = desk.settings.night_time
+    last = last_due_night(now, begins)
+    day = parse_day(night, "--night").date() if night else last
+    if cutoff_of(day, begins) > now:
+        raise UsageError(f"The night of {day} is not over.", f"The last one due is {last}.")
     current = desk.store.current()
     if current is None:
         mend = not_loaded(now).at_home(desk.settings.home_option).text

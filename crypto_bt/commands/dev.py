@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from crypto_bt.commands.homes import HomeOption, open_home, prepare_home
+from crypto_bt.commands.homes import HomeOption, keep_keys_out, open_home, prepare_home
 from crypto_bt.commands.loopback import LoopbackMarket, served
 from crypto_bt.core.errors import UsageError
 from crypto_bt.runtime.home import Home
@@ -28,6 +28,7 @@ def dev(
     A demo home's loopback exchange is started beside it.
     """
     settings = open_home(home)
+    keep_keys_out(settings)
     market = LoopbackMarket.load(Home(settings.CRYPTO_BT_HOME).market_file)
     require_free(port)
     with contextlib.ExitStack() as stack:

@@ -9,6 +9,7 @@ from crypto_bt.commands.homes import HomeOption, JsonOption, open_home
 from crypto_bt.commands.output import UNWELL, Output
 from crypto_bt.core.errors import CryptoBtError
 from crypto_bt.core.market import Timeframe
+from crypto_bt.settings import settings_notices
 
 if TYPE_CHECKING:
     from crypto_bt.defs.resources import Desk
@@ -34,6 +35,7 @@ def doctor(
     out = Output(as_json=as_json)
     mended = _mend(desk, out) if mend else ""
     found = findings(desk, desk.clock())
+    told = settings_notices(desk.home.root)
     out.table(
         ["", "what", "seen"],
         [["well" if item.well else "WRONG", item.about, item.seen] for item in found],
@@ -41,11 +43,14 @@ def doctor(
     for item in found:
         if not item.well and item.command:
             out.say(f"{item.about}: {item.command}", style="yellow")
+    for text in told:
+        out.say(text)
     out.result(
         {
             "home": desk.home.root,
             "well": all(item.well for item in found),
             "mended": mended,
+            "notices": told,
             "findings": [
                 {"about": item.about, "well": item.well, "seen": item.seen, "command": item.command}
                 for item in found

@@ -53,6 +53,7 @@ def resume(
 
     Example: crypto-bt resume
     """
+    from crypto_bt.defs.night_watch import tell_resumed
     from crypto_bt.defs.resources import Desk
     from crypto_bt.store.crash_ledger import record_resumed
     from crypto_bt.store.holds import lift_holds
@@ -67,6 +68,7 @@ def resume(
         record_resumed(desk.home.root, desk.clock())
     for hold in lifted:
         out.say(f"{hold.name} runs again; it was {hold.text}.")
+        tell_resumed(desk, hold)
     if not lifted:
         out.say("Nothing was paused.")
     out.result({"resumed": [hold.name for hold in lifted]})

@@ -2,51 +2,61 @@
 
 import json
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crypto_bt.commands.health_view import health_told, watch_health
 from crypto_bt.commands.homes import HomeOption, JsonOption, open_home
 from crypto_bt.commands.output import UNWELL, Output, minute
-from crypto_bt.commands.upkeep import upkeep
 from crypto_bt.core.datasets import SERIES_DATASETS
 from crypto_bt.core.holds import NIGHT
 from crypto_bt.core.quality import coverage_of, data_age
 from crypto_bt.core.verdict import Verdict, not_loaded
 from crypto_bt.core.wholeness import hours
+from crypto_bt.settings import settings_notices
 
 if TYPE_CHECKING:
     from crypto_bt.core.alerts import Alert
     from crypto_bt.defs.resources import Desk
 
-#: How far back an alert that nobody resolved is still shown.
-ALERTS_SINCE: Final = timedelta(days=30)
 
-
-def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Freshness and coverage of every feed, alerts, the last night; what is wrong and what mends it.
+def status(
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+    watch: Annotated[bool, typer.Option(help="Show the system's health, live, until Ctrl-C.")] = False,
+) -> None:
+    """Freshness and coverage of every feed, health, alerts, the last night; what is wrong and what mends it.
 
     Example: crypto-bt status --home data/demo
 
     Exit code 0 when all is well, 3 when something is not, or nothing is loaded yet.
     """
     from crypto_bt.defs.resources import Desk
+    from crypto_bt.defs.upkeep import switched_off, upkeep
 
     desk = Desk.open(open_home(home))
+    if watch:
+        watch_health(desk, as_json=as_json)
+        return
     now = desk.clock()
     out = Output(as_json=as_json)
     verdicts = _verdicts(desk, now)
     night = _night(desk, now)
     current = desk.store.current()
     feeds = feed_verdicts(desk, now)
-    alerts = standing_alerts(desk, now)
+    alerts = standing_alerts(desk)
     wrong = [verdict.text for pair in verdicts.values() for verdict in pair if not verdict.passed]
     wrong += [verdict.text for verdict in feeds.values() if not verdict.passed]
     wrong += [f"{alert.what} {alert.command}" for alert in alerts]
-    off = _off(desk)
+    wrong += channel_troubles(desk)
+    off = switched_off(desk)
     wrong += [night["text"]] if night["stale"] and NIGHT not in off else []
     kept = upkeep(desk, now)
     wrong += kept["wrong"]
+    health = health_told(desk)
+    wrong += health["wrong"]
+    missing = desk.alerts.wiring.missing
     out.say(f"Home {desk.home.root}, {minute(now)} UTC" + (" (clock stands still)" if _stands(desk) else ""))
     if current is None:
         out.say(not_loaded(now).at_home(desk.settings.home_option).text)
@@ -71,12 +81,14 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
         )
     if not night["stale"] or NIGHT in off:
         out.say(night["text"])
-    for text in off.values():
+    for text in (*off.values(), *settings_notices(desk.home.root)):
         out.say(text)
-    for line in kept["lines"]:
+    for line in (*health["lines"], *kept["lines"]):
         out.say(line)
     for text in wrong:
         out.say(text, style="yellow")
+    if missing:
+        out.say(missing)
     out.result(
         {
             "home": desk.home.root,
@@ -93,8 +105,10 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
                 for name, verdict in feeds.items()
             },
             "alerts": [json.loads(alert.to_json()) for alert in alerts],
+            "telegram": "not set up" if missing else "set up",
             "night": night,
             "off": off,
+            "health": {key: value for key, value in health.items() if key not in ("lines", "wrong")},
             "upkeep": {key: value for key, value in kept.items() if key not in ("lines", "wrong")},
             "wrong": wrong,
         }
@@ -125,7 +139,9 @@ def _verdicts(desk: "Desk", now: datetime) -> dict[str, tuple[Verdict, Verdict]]
         closes = [item.last + timeframe.delta for item in current.of(timeframe.dataset)]
         judgement = judge_dataset(desk, timeframe, current.id, now)
         found[str(timeframe)] = (
-            data_age(timeframe, max(closes, default=None), now).at_home(desk.settings.home_option),
+            data_age(timeframe, max(closes, default=None), now, ages=desk.settings.age_limits).at_home(
+                desk.settings.home_option
+            ),
             coverage_of(timeframe, judgement.symbols, now, desk.settings.COVERAGE_MINIMUM).at_home(
                 desk.settings.home_option
             ),
@@ -146,24 +162,21 @@ def feed_verdicts(desk: "Desk", now: datetime) -> dict[str, Verdict]:
     }
 
 
-def standing_alerts(desk: "Desk", now: datetime) -> "list[Alert]":
-    """Alerts of the last days that were not resolved since; the latest word on each."""
-    latest = {alert.id: alert for alert in desk.alerts.recent(now - ALERTS_SINCE)}
-    return [alert for alert in latest.values() if not alert.resolved]
+def standing_alerts(desk: "Desk") -> "list[Alert]":
+    """The troubles that stand, without those that the digest alone tells."""
+    from crypto_bt.core.alerts import AlertSeverity
+
+    told = [trouble.alert for trouble in desk.alerts.history.standing()]
+    return [alert for alert in told if alert.severity is not AlertSeverity.INFO]
 
 
-def _off(desk: "Desk") -> dict[str, str]:
-    """What a person, the breaker or the live trader's guard keeps from running: nothing that went wrong."""
-    from crypto_bt.store.holds import read_holds
-
-    option = desk.settings.home_option
-    found = {
-        name: f"{name} is {hold.text}. Resume it: crypto-bt resume {name}{option}"
-        for name, hold in read_holds(desk.home.root).items()
-    }
-    if not desk.settings.BACKTEST_ENABLED:
-        found.setdefault(NIGHT, f"{NIGHT} is switched off (BACKTEST_ENABLED=0).")
-    return found
+def channel_troubles(desk: "Desk") -> list[str]:
+    """Why alerts do not arrive, by channel."""
+    return [
+        f"Alerts do not arrive by {state.name}, {state.failures} failures in a row: {state.error}"
+        for state in desk.alerts.history.channels()
+        if state.failures > 1
+    ]
 
 
 def _night(desk: "Desk", now: datetime) -> dict[str, Any]:

@@ -18,23 +18,30 @@ from typing import Annotated, Final
 
 import typer
 
-from crypto_bt.alerts.log_file import AlertLog
+from crypto_bt.alerts import open_alerts
+from crypto_bt.commands.courier import Courier
 from crypto_bt.commands.dev import require_free
-from crypto_bt.commands.homes import HomeOption, open_home, prepare_home
+from crypto_bt.commands.homes import HomeOption, keep_keys_out, open_home, prepare_home
 from crypto_bt.commands.loopback import LoopbackMarket, served
-from crypto_bt.core.alerts import Alert, AlertSeverity
-from crypto_bt.core.errors import CryptoBtError
+from crypto_bt.core.alerts import Alert
+from crypto_bt.core.service_level import Change, State
+from crypto_bt.core.supervision_alerts import down_alert, part_alerts
 from crypto_bt.runtime.family import kill_marked
+from crypto_bt.runtime.health_probe import SUPERVISOR_FILE, read_told
 from crypto_bt.runtime.home import Home
 from crypto_bt.runtime.isolation import give_way
+from crypto_bt.runtime.job_log import JobLogs, rotate_held_open
 from crypto_bt.runtime.notify import notify
 from crypto_bt.runtime.processes import process_mark
 from crypto_bt.runtime.supervisor import Event, Part, Running, Supervisor
+from crypto_bt.settings import load_settings
 from crypto_bt.store import write_atomically
+from crypto_bt.store.uptime_ledger import begin, record_change
 
 #: In the environment of everything that is started here: the home it belongs to.
 MARK: Final = "CRYPTO_BT_UP_OF"
-STATE: Final = "supervisor.json"
+#: Without these no schedule and no sensor works, and no run starts.
+_DAEMONS: Final = ("SCHEDULER", "SENSOR", "QUEUED_RUN_COORDINATOR")
 #: Daemons write their heartbeats every 30 s.
 _DAEMON_SECONDS: Final = 120.0
 
@@ -51,6 +58,7 @@ def up(
     Example: crypto-bt up --home data/live
     """
     settings = open_home(home)
+    keep_keys_out(settings)
     at = Home(settings.CRYPTO_BT_HOME)
     require_free(port)
     give_way(os.getpid())
@@ -64,12 +72,16 @@ def up(
         if market is not None:
             url = stack.enter_context(served(market))
             prepare_home(at.root, {"EXCHANGE_URL": url})
+        begin(at.root, _last_beat(at), datetime.now(UTC))
         # A path of its own: a home's may be longer than a socket's may be.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crypto_bt-")))
         typer.echo(f"Web UI of {at.root}: http://127.0.0.1:{port} (ready in about 20 s)")
-        Supervisor(
-            _parts(at, folder, port, read_only=read_only), lambda: datetime.now(UTC), _teller(at), _beat(at)
-        ).run()
+        courier = _courier(at)
+        stack.callback(courier.stop)
+        courier.tell(_was_down(at))
+        parts, clock = _parts(at, folder, port, read_only=read_only), lambda: datetime.now(UTC)
+        Supervisor(parts, clock, _teller(at, courier), _beat(at)).run()
+        record_change(at.root, Change(datetime.now(UTC), State.STOPPED))
         notify("STOPPING=1")
 
 
@@ -79,6 +91,12 @@ def _end_dead_runs(home: Home) -> None:
         give_way(process.pid)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
+
+
+def _last_beat(home: Home) -> datetime | None:
+    """When an earlier supervisor last wrote that it is alive."""
+    told = read_told(home.root / SUPERVISOR_FILE).get("beat")
+    return datetime.fromisoformat(told) if told else None
 
 
 def _parts(home: Home, folder: Path, port: int, *, read_only: bool) -> list[Part]:
@@ -93,7 +111,7 @@ def _parts(home: Home, folder: Path, port: int, *, read_only: bool) -> list[Part
         "CRYPTO_BT_HOME": str(home.root),
         MARK: str(home.root),
     }
-    python, logs = sys.executable, home.root / "logs"
+    python, logs = sys.executable, home.logs
     code = [python, "-m", "dagster", "api", "grpc", "-m", "crypto_bt.definitions", "--socket", str(socket)]
     daemon = [python, "-m", "dagster._daemon", "run", "-w", str(workspace)]
     web = [python, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), "-w", str(workspace)]
@@ -124,19 +142,20 @@ def _parts(home: Home, folder: Path, port: int, *, read_only: bool) -> list[Part
 
 
 def daemons_beat(home: Home, started: float) -> bool:
-    """Whether a daemon of Dagster wrote a heartbeat within two minutes; not asked in the first two."""
+    """Whether each of Dagster's daemons that something depends on wrote a heartbeat within two minutes; not
+    asked in the first two."""
     if time.time() - started < _DAEMON_SECONDS:
         return True
     database = home.dagster / "history" / "runs.db"
     try:
         with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5.0)) as opened:
-            newest = opened.execute("SELECT MAX(timestamp) FROM daemon_heartbeats").fetchone()[0]
+            told = dict(opened.execute("SELECT daemon_type, timestamp FROM daemon_heartbeats").fetchall())
     except sqlite3.Error:
         return False
-    if newest is None:
+    beats = [datetime.fromisoformat(str(told[name])).replace(tzinfo=UTC) for name in _DAEMONS if name in told]
+    if len(beats) < len(_DAEMONS):
         return False
-    moment = datetime.fromisoformat(str(newest)).replace(tzinfo=UTC)
-    return (datetime.now(UTC) - moment).total_seconds() < _DAEMON_SECONDS
+    return (datetime.now(UTC) - min(beats)).total_seconds() < _DAEMON_SECONDS
 
 
 def _answers(port: int) -> bool:
@@ -147,38 +166,54 @@ def _answers(port: int) -> bool:
         return False
 
 
-def _teller(home: Home) -> Callable[[Event], None]:
+def _teller(home: Home, courier: Courier) -> Callable[[Event], None]:
     """Prints what happens, and alerts where somebody should know."""
-    alerts = AlertLog(home.alerts, lambda: datetime.now(UTC))
+    again = f"crypto-bt up --home {shlex.quote(str(home.root))}"
+    logs = JobLogs(home.logs)
 
     def tell(event: Event) -> None:
         now = datetime.now(UTC)
         typer.echo(f"{now:%Y-%m-%d %H:%M:%S} UTC  {event.text}")
-        if event.kind == "restarted":
-            return
-        given_up = event.kind == "given_up"
-        alert = Alert(
-            cause="supervisor_gave_up" if given_up else "supervisor_restart",
-            severity=AlertSeverity.CRITICAL if given_up else AlertSeverity.WARNING,
-            what=f"{event.text} Its log: {home.root / 'logs' / event.part}.log",
-            where=event.part,
-            value=event.kind,
-            limit="running",
-            since=now,
-            command=f"crypto-bt up --home {shlex.quote(str(home.root))}" if given_up else "",
-        )
-        try:
-            alerts.send(alert)
-        except CryptoBtError as error:
-            typer.echo(str(error), err=True)
+        with contextlib.suppress(OSError):
+            logs.write("supervisor", "warning", event.text, part=event.part, kind=event.kind)
+        log = f"{home.logs / event.part}.log"
+        courier.tell(part_alerts(event.part, event.kind, event.text, now, log, again))
 
     return tell
 
 
+def _courier(home: Home) -> Courier:
+    """Alerts and the dead-man's switch, as the home's settings want them."""
+    settings = load_settings(home.root)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)  # noqa: E731 - a value, handed on
+    office = open_alerts(home.root, settings.alert_wiring, clock)
+    deadman = ["deadman", "--home", str(home.root)] if settings.DEADMAN_URL else None
+    return Courier(office, clock, deadman).start()
+
+
+def _was_down(home: Home) -> list[Alert]:
+    """The alert that an earlier supervisor is gone that nobody stopped; none where it was stopped."""
+    try:
+        told = json.loads((home.root / SUPERVISOR_FILE).read_bytes())
+        running = [part for part in told["parts"].values() if part["pid"]]
+        beat = datetime.fromisoformat(told["beat"]).astimezone(UTC)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return []
+    return [down_alert(beat, datetime.now(UTC))] if running else []
+
+
 def _beat(home: Home) -> Callable[[Sequence[Running]], None]:
     """Writes what runs into the home, for status and health; and tells systemd that all is well."""
+    before = State.DOWN
 
     def beat(parts: Sequence[Running]) -> None:
+        nonlocal before
+        state = State.UP if all(running.process for running in parts) else State.DOWN
+        if state is not before:
+            record_change(home.root, Change(datetime.now(UTC), state))
+            before = state
+        for running in parts:
+            rotate_held_open(running.part.log)
         told = {
             "process": process_mark(),
             "beat": datetime.now(UTC).isoformat(),
@@ -192,7 +227,7 @@ def _beat(home: Home) -> Callable[[Sequence[Running]], None]:
                 for running in parts
             },
         }
-        write_atomically(home.root / STATE, json.dumps(told, indent=1).encode())
+        write_atomically(home.root / SUPERVISOR_FILE, json.dumps(told, indent=1).encode())
         notify("READY=1\nWATCHDOG=1")
 
     return beat

@@ -48,14 +48,22 @@ def opens(crashes: Sequence[Crash], resumed: datetime | None, now: datetime) -> 
     ]
     if len(recent) < CRASHES:
         return None
+    what = (
+        f"The nightly backtest crashed {len(recent)} times in 24 hours and is not started any more; the "
+        f"last time: {recent[-1].what}"
+    )
+    return breaker_alert(what, f"{len(recent)} crashes", recent[0].time)
+
+
+def breaker_alert(what: str, value: str, since: datetime) -> Alert:
+    """That the breaker opened, or, as resolved, that it was closed."""
     return Alert(
         cause="backtest_crashes",
         severity=AlertSeverity.CRITICAL,
-        what=f"The nightly backtest crashed {len(recent)} times in 24 hours and is not started any more; the "
-        f"last time: {recent[-1].what}",
+        what=what,
         where="nightly_backtest",
-        value=f"{len(recent)} crashes",
+        value=value,
         limit=f"{CRASHES} in 24 hours",
-        since=recent[0].time,
+        since=since,
         command="Look at the last run's log, then: crypto-bt resume",
     )

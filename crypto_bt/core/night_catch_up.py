@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from crypto_bt.core.errors import UsageError
-from crypto_bt.core.night import cutoff_of, last_due_night
+from crypto_bt.core.night import NIGHT_TIME, cutoff_of, last_due_night
 
 #: Waits before the second and the third attempt.
 WAITS: Final = (timedelta(minutes=5), timedelta(minutes=15))
@@ -51,13 +51,15 @@ class Attempt:
 @dataclass(frozen=True, slots=True)
 class NightFacts:
     """What is so at ``now``: whether the last night due has a result (``done``), its ``attempts``, and why
-    nothing may start (``stopped``, such as "it is off since ..."; empty where it may)."""
+    nothing may start (``stopped``, such as "it is off since ..."; empty where it may). A night begins
+    ``at``."""
 
     now: datetime
     done: bool
     attempts: Sequence[Attempt]
     window: Window
     stopped: str = ""
+    at: time = NIGHT_TIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class NightDecision:
 
 def decide_night(facts: NightFacts) -> NightDecision:
     """What becomes of the last night that was due by now."""
-    night = last_due_night(facts.now)
+    night = last_due_night(facts.now, facts.at)
     count = len(facts.attempts)
     if facts.done:
         return NightDecision(night, None, f"The night of {night} is done.")
@@ -100,7 +102,7 @@ def decide_night(facts: NightFacts) -> NightDecision:
         return NightDecision(
             night, None, f"The night of {night} was missed, and it is not {hours}. {command}", skipped=True
         )
-    due = cutoff_of(night) + LATE
+    due = cutoff_of(night, facts.at) + LATE
     if count:
         due = max(attempt.ended for attempt in facts.attempts if attempt.ended) + WAITS[count - 1]
     if facts.now < due:

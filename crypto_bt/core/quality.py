@@ -17,11 +17,11 @@ from crypto_bt.core.verdict import (
     table_row,
 )
 from crypto_bt.core.wholeness import (
-    AGE_LIMIT,
-    AGE_WARNING,
+    AGE_LIMITS,
     COVERAGE_MINIMUM,
     GAP_LIMIT,
     PRESENT_MINIMUM,
+    AgeLimits,
     Gap,
     Wholeness,
     coverage,
@@ -34,6 +34,7 @@ def data_age(
     newest_close: datetime | None,
     now: datetime,
     by_symbol: Mapping[str, datetime] | None = None,
+    ages: AgeLimits = AGE_LIMITS,
 ) -> Verdict:
     """Age of the newest closed candle of the whole feed against the timeframe's two limits.
 
@@ -43,7 +44,7 @@ def data_age(
     if newest_close is None:
         what = f"No {timeframe} candle is stored that had closed by {now:%Y-%m-%d %H:%M} UTC."
         return Verdict(False, what, mend=repair_command(timeframe, now - timedelta(days=30), now))
-    age, warning, limit = now - newest_close, AGE_WARNING[timeframe], AGE_LIMIT[timeframe]
+    age, warning, limit = now - newest_close, ages.warning[timeframe], ages.limit[timeframe]
     seen = f"The newest {timeframe} candle closed {newest_close:%Y-%m-%d %H:%M} UTC, {hours(age)} ago"
     figures = {"data_age_hours": round(age / timedelta(hours=1), 3)}
     oldest_first = sorted((by_symbol or {}).items(), key=lambda pair: (pair[1], pair[0]))

@@ -11,6 +11,10 @@ WEEKLY: Final = 3
 #: Off this machine one a week; the oldest of them, three to four weeks old, serves as the monthly one.
 OFFSITE_WEEKLY: Final = 4
 _SUNDAY: Final = 7
+#: A database is written anew when one byte in so many is unused; whoever writes it waits meanwhile.
+_UNUSED_SHARE: Final = 5
+_SHRINK_AT_MOST: Final = 250_000_000
+_ROOM_BESIDE: Final = 200_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,35 @@ def rollback_target(snapshots: Sequence[SnapshotFact], now: datetime, hours: flo
 def nights_to_keep(nights: Collection[date], today: date, days: int) -> set[date]:
     """The nights of the last ``days`` days, and the newest one however old it is."""
     return {night for night in nights if (today - night).days < days} | ({max(nights)} if nights else set())
+
+
+@dataclass(frozen=True, slots=True)
+class RunFact:
+    """One run of a job: when it ended (UTC), None while it has not."""
+
+    id: str
+    ended: datetime | None
+
+
+def runs_to_prune(
+    runs: Collection[RunFact],
+    now: datetime,
+    *,
+    days: int,
+    spared: Collection[str],
+    at_most: int | None = None,
+) -> list[str]:
+    """Ids of the runs that ended more than ``days`` days ago and are not ``spared``: the oldest first, and no
+    more than ``at_most`` of them."""
+    before = now - timedelta(days=days)
+    old = [(run.ended, run.id) for run in runs if run.ended is not None and run.ended < before]
+    return [name for _, name in sorted(old) if name not in set(spared)][:at_most]
+
+
+def worth_shrinking(size: int, unused: int, room: int) -> bool:
+    """Whether a database of ``size`` bytes, ``unused`` of them free inside it, is written anew: only where
+    that gives back a fifth, takes seconds, and leaves ``room`` (bytes on the disk) for two copies of it."""
+    return 0 < size <= unused * _UNUSED_SHARE and size <= _SHRINK_AT_MOST and room >= 2 * size + _ROOM_BESIDE
 
 
 def _newest_of_each(

@@ -1,9 +1,11 @@
 """Why a nightly backtest must not start, or has to stop in the middle of it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from crypto_bt.core.alerts import Alert, AlertSeverity
 from crypto_bt.core.holds import Hold
 
 
@@ -43,13 +45,28 @@ class Stop:
         return f"{self.what} {self.command}"
 
 
+#: A process that beats every 30 s and was not heard of for so long is stopped or stuck; with the time it
+#: takes to look, that is known within 120 s.
+SILENT_SECONDS: Final = 118.0
+#: So long at full CPU without any progress is a loop.
+STUCK_SECONDS: Final = 600.0
+#: This share of a processor is full CPU.
+FULL_CPU: Final = 0.9
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a night may use: ``seconds``, resident ``memory_mb``, number of ``processes``."""
+    """What a night may use: ``seconds``, resident ``memory_mb``, number of ``processes``; and how long it may
+    give no sign of life (it gives one every ``beat_seconds``), or be at full CPU
+    (``full_cpu`` of a processor) without progress."""
 
     seconds: float
     memory_mb: float
     processes: int
+    silent_seconds: float = SILENT_SECONDS
+    stuck_seconds: float = STUCK_SECONDS
+    beat_seconds: float = 30.0
+    full_cpu: float = FULL_CPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +100,19 @@ def unwanted(wanted: Wanted) -> Stop | None:
     return None
 
 
-#: A process that beats every 30 s and was not heard of for so long is stopped or stuck.
-SILENT_SECONDS: Final = 120.0
-#: So long at full CPU without any progress is a loop.
-STUCK_SECONDS: Final = 600.0
-_FULL_CPU: Final = 0.9
-
-
-def hanging(*, silent_seconds: float, stuck_seconds: float, cpu_share: float) -> str | None:
+def hanging(
+    *, silent_seconds: float, stuck_seconds: float, cpu_share: float, limits: Limits | None = None
+) -> str | None:
     """Whether the night's process hangs, in words: nothing heard of it (``silent_seconds`` since its last
     sign of life), or no progress for ``stuck_seconds`` though it used ``cpu_share`` of a processor in them.
 
     Full CPU alone is what every healthy backtest shows.
     """
-    if silent_seconds > SILENT_SECONDS:
+    silent = limits.silent_seconds if limits else SILENT_SECONDS
+    stuck = limits.stuck_seconds if limits else STUCK_SECONDS
+    if silent_seconds > silent:
         return f"was not heard of for {silent_seconds:.0f} s"
-    if stuck_seconds > STUCK_SECONDS and cpu_share > _FULL_CPU:
+    if stuck_seconds > stuck and cpu_share > (limits.full_cpu if limits else FULL_CPU):
         return f"made no progress for {stuck_seconds / 60:.0f} minutes at full CPU"
     return None
 
@@ -114,3 +128,17 @@ def exceeded(
     if seconds >= limits.seconds:
         return StopCause.TIME, f"took longer than {limits.seconds / 60:g} minutes"
     return None
+
+
+def trader_alert(what: str, value: str, since: datetime) -> Alert:
+    """That the live trader is in trouble, or, as resolved, that a person has seen to it."""
+    return Alert(
+        cause="live_trader",
+        severity=AlertSeverity.CRITICAL,
+        what=what,
+        where="live trader",
+        value=value,
+        limit="alive",
+        since=since,
+        command="crypto-bt resume",
+    )

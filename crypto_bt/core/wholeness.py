@@ -9,6 +9,7 @@ must be strictly above its minimum.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from fractions import Fraction
 from typing import Final
 
 import polars as pl
@@ -24,12 +25,29 @@ AGE_LIMIT: Final = {
     Timeframe.H4: timedelta(hours=24),
     Timeframe.D1: timedelta(days=7),
 }
-AGE_WARNING: Final = {
-    Timeframe.M15: timedelta(hours=3),
-    Timeframe.H1: timedelta(hours=3),
-    Timeframe.H4: timedelta(hours=12),
-    Timeframe.D1: timedelta(days=3),
+#: At which share of its limit an age is remarked on: H1 at 3 h of 6, H4 at 12 of 24, D1 at 3 d of 7.
+_WARNED_AT: Final = {
+    Timeframe.M15: Fraction(1, 2),
+    Timeframe.H1: Fraction(1, 2),
+    Timeframe.H4: Fraction(1, 2),
+    Timeframe.D1: Fraction(3, 7),
 }
+
+
+@dataclass(frozen=True)
+class AgeLimits:
+    """By timeframe, the age of the newest candle from which it is remarked on, and from which it is stale."""
+
+    warning: Mapping[Timeframe, timedelta]
+    limit: Mapping[Timeframe, timedelta]
+
+    @classmethod
+    def within(cls, limit: Mapping[Timeframe, timedelta]) -> "AgeLimits":
+        """Those of ``limit``, each with its warning at the usual share of it."""
+        return cls({each: span * float(_WARNED_AT[each]) for each, span in limit.items()}, limit)
+
+
+AGE_LIMITS: Final = AgeLimits.within(AGE_LIMIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +135,7 @@ def judge(
     begins: Mapping[str, datetime],
     now: datetime,
     lookback: timedelta,
+    ages: AgeLimits = AGE_LIMITS,
 ) -> list[Wholeness]:
     """Judge each of ``symbols`` on the candles of ``frame``.
 
@@ -138,7 +157,8 @@ def judge(
         newest_close = newest + step if newest is not None else None
         # Candles that closed since the last update are the age limit's business, not missing ones.
         expected = max(0, ((newest_close or end) - start) // step)
-        reason = _why_not_whole(timeframe, expected, part.height, newest_close, gaps, now)
+        limit = ages.limit[timeframe]
+        reason = _why_not_whole(expected, part.height, newest_close, gaps, now, limit)
         judgements.append(
             Wholeness(symbol, timeframe, expected, part.height, newest_close, tuple(gaps), reason)
         )
@@ -146,12 +166,12 @@ def judge(
 
 
 def _why_not_whole(
-    timeframe: Timeframe,
     expected: int,
     present: int,
     newest_close: datetime | None,
     gaps: Sequence[Gap],
     now: datetime,
+    age_limit: timedelta,
 ) -> str:
     if expected == 0:
         return ""
@@ -160,9 +180,9 @@ def _why_not_whole(
     longest = max(gaps, key=lambda gap: gap.missing, default=None)
     if longest is not None and longest.missing > GAP_LIMIT:
         return f"misses {longest.text}, limit {GAP_LIMIT}"
-    if now - newest_close > AGE_LIMIT[timeframe]:
+    if now - newest_close > age_limit:
         closed, age = f"{newest_close:%Y-%m-%d %H:%M}", hours(now - newest_close)
-        return f"newest candle closed {closed}, {age} ago, limit {hours(AGE_LIMIT[timeframe])}"
+        return f"newest candle closed {closed}, {age} ago, limit {hours(age_limit)}"
     if present < PRESENT_MINIMUM * expected:
         return f"has {present} of {expected} expected candles, minimum {PRESENT_MINIMUM:.0%}"
     return ""

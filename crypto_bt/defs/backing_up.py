@@ -122,10 +122,11 @@ def no_offsite(desk: Desk, now: datetime) -> str:
     """What the loss of this disk would cost, where there is no copy elsewhere."""
     current = desk.store.current()
     first = min((item.first for item in current.objects), default=now) if current else now
-    nights = len(desk.results.nights())
+    count = len(desk.results.nights())
+    nights = "1 night" if count == 1 else f"{count} nights"
     return (
-        f"No copy off this machine (BACKUP_OFFSITE_DIR is empty). The loss of this disk would cost {nights} "
-        f"nights, a person's decisions and whatever the exchange tells no more; market data since {first:%F} "
+        f"No copy off this machine (BACKUP_OFFSITE_DIR is empty). The loss of this disk would cost {nights}, "
+        f"a person's decisions and whatever the exchange tells no more; market data since {first:%F} "
         "would have to be fetched again."
     )
 

@@ -50,7 +50,8 @@ class NightConfig(dg.Config):
             kinds={"numba", "polars"},
             description="Every strategy backtested on the whole symbols of the run's snapshot, with "
             "commission, slippage and funding, in a process of its own. The night of day D knows what had "
-            "closed by D 23:30 UTC. Trades, equity, metrics and signals go to the results store.",
+            "closed when it was to begin (BACKTEST_START_HOUR): by D 23:30 UTC. Trades, equity, metrics and "
+            "signals go to the results store.",
         )
     ],
 )

@@ -13,7 +13,7 @@ from crypto_bt.core.errors import CryptoBtError, StoreCorrupt
 from crypto_bt.defs.backing_up import newest_backup
 from crypto_bt.defs.catching_up import busy
 from crypto_bt.defs.dead_runs import fail_dead_runs
-from crypto_bt.defs.jobs import config_for, job_of
+from crypto_bt.defs.jobs import config_for, job_of, limit_tags
 from crypto_bt.defs.partitions import day_key, range_tags
 from crypto_bt.defs.recovery import resolve
 from crypto_bt.defs.resources import Desk
@@ -60,7 +60,9 @@ def build_backup_sensor(jobs: Sequence[Any], *, running: bool) -> dg.SensorDefin
             requests = [dg.RunRequest(job_name="backup", run_key=action.run_key)]
         elif action.fetch:
             [item] = [each for each in RecoveryLedger(desk.home.root).pending() if each.id == action.fetch]
-            requests = [fetch_request(item, action.run_key or "")]
+            request = fetch_request(item, action.run_key or "")
+            limit = limit_tags(desk.settings.job_limit(str(request.job_name)), request.tags)
+            requests = [request.with_replaced_attrs(tags={**request.tags, **limit})]
         else:
             return dg.SensorResult(skip_reason=action.why, cursor=cursor)
         return dg.SensorResult(run_requests=requests, cursor=cursor)

@@ -51,7 +51,7 @@ def build_check(
     def check(context: dg.AssetCheckExecutionContext, desk: dg.ResourceParam[Desk]) -> dg.AssetCheckResult:
         # A late night is judged as it would have been at its cutoff.
         night = night_of(context)
-        now = knowable_at(night, desk.clock()) if night else desk.clock()
+        now = knowable_at(night, desk.clock(), desk.settings.night_time) if night else desk.clock()
         snapshot = snapshot_of_run(context, desk)
         loaded = snapshot is not None and desk.store.snapshot(snapshot).rows(asset) > 0
         verdict = decide(desk, snapshot, now) if snapshot and loaded else not_loaded(now)

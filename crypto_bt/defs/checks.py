@@ -29,8 +29,8 @@ CandleDecision = Callable[[Timeframe, Desk, str, datetime], Verdict]
 def _data_age(timeframe: Timeframe, desk: Desk, snapshot: str, now: datetime) -> Verdict:
     closed = stored_candles(desk, timeframe, snapshot).filter(pl.col("open_time") + timeframe.delta <= now)
     closes = closed.group_by("symbol").agg(pl.col("open_time").max() + timeframe.delta)
-    by_symbol = dict(closes.iter_rows())
-    return quality.data_age(timeframe, max(by_symbol.values(), default=None), now, by_symbol)
+    by_symbol, ages = dict(closes.iter_rows()), desk.settings.age_limits
+    return quality.data_age(timeframe, max(by_symbol.values(), default=None), now, by_symbol, ages)
 
 
 def _coverage(timeframe: Timeframe, desk: Desk, snapshot: str, now: datetime) -> Verdict:

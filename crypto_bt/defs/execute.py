@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 from sqlalchemy.exc import SQLAlchemyError
 
 from crypto_bt.core.errors import CryptoBtError, UsageError
@@ -68,7 +69,8 @@ def run_job(
             result = _resolved(desk, name, assets).execute_in_process(
                 instance=instance,
                 partition_key=partition,
-                tags={**(tags or {}), PROCESS_TAG: process_mark()},
+                # Whoever runs a job by a command waits for it: a backfill may take hours.
+                tags={**(tags or {}), PROCESS_TAG: process_mark(), MAX_RUNTIME_SECONDS_TAG: "0"},
                 run_config={**(config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 raise_on_error=False,
             )

@@ -58,6 +58,7 @@ def judge_dataset(desk: Desk, timeframe: Timeframe, snapshot: str, now: datetime
         begins={symbol: max(onboard, start) for symbol, onboard in listed.items()},
         now=now,
         lookback=desk.lookback,
+        ages=desk.settings.age_limits,
     )
     return Judgement(timeframe, tuple(judged), coverage(judged, desk.settings.COVERAGE_MINIMUM))
 

@@ -3,7 +3,8 @@
 from datetime import date, datetime
 
 from crypto_bt.backtest.spec import NightSpec
-from crypto_bt.core.night import cutoff_of, knowable_at
+from crypto_bt.core.market import Timeframe
+from crypto_bt.core.night import cutoff_of, history_begins, knowable_at
 from crypto_bt.defs.judgement import judge_dataset, left_out, tradable_symbols
 from crypto_bt.defs.night_settings import costs_of, gates_of, walk_forward_of
 from crypto_bt.defs.resources import Desk
@@ -21,7 +22,8 @@ def plan_night(
     A night that is computed late judges the symbols as they were at its cutoff. What it tries is entered
     into the trial ledger. Raises BacktestError for a strategy that does not exist.
     """
-    settings, now = desk.settings, knowable_at(night, now)
+    settings = desk.settings
+    cutoff, now = cutoff_of(night, settings.night_time), knowable_at(night, now, settings.night_time)
     reasons = left_out([judge_dataset(desk, timeframe, snapshot, now) for timeframe in settings.TIMEFRAMES])
     listed = tradable_symbols(desk, snapshot, now)
     gone = {s: "not tradable on the exchange" for s in settings.SYMBOLS if s not in listed}
@@ -33,7 +35,7 @@ def plan_night(
         store=str(desk.store.root),
         snapshot=snapshot,
         night=night,
-        cutoff=cutoff_of(night),
+        cutoff=cutoff,
         symbols=tuple(symbol for symbol in listed if symbol not in reasons),
         left_out={**gone, **reasons},
         strategies={name: {} for name in dict.fromkeys((*names, BENCHMARK))},
@@ -45,7 +47,12 @@ def plan_night(
         trials=record_trials(desk.results.root, night, tried, now),
         threads=settings.BACKTEST_THREADS,
         benchmark=BENCHMARK,
-        history_start=settings.history_start,
+        history_start=history_begins(
+            cutoff,
+            settings.history_start,
+            days=settings.BACKTEST_PERIOD_DAYS,
+            warm_up=Timeframe.H4.delta * settings.BACKTEST_LOOKBACK_CANDLES,
+        ),
         strategy_seconds=settings.BACKTEST_STRATEGY_TIMEOUT_MINUTES * 60.0,
         memory_mb=settings.BACKTEST_MEMORY_MB,
     )

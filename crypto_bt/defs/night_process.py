@@ -16,6 +16,9 @@ from crypto_bt.core.stopping import Limits, Stop, StopCause, Wanted, exceeded, h
 from crypto_bt.runtime.family import Usage
 from crypto_bt.runtime.watched import Ended, Order, run_watched
 
+#: Told every 30 s who the night's process is (None: not known yet), the seconds since it was last heard of
+#: and since it last made progress.
+Note = Callable[[int | None, float, float], None]
 #: Told of a stage of the night: its name, how much of it is done, and of how much.
 Stages = Callable[[str, int, int], None]
 #: What the child may see of the environment: enough to start Python, and no secret.
@@ -52,13 +55,15 @@ class NightCrashed(BacktestError):
 @dataclass(frozen=True)
 class Watch:
     """How a night is watched: its ``limits``, what is ``wanted`` (asked every 2 s; None: always), the
-    processors it may use (``affinity``; none: all), and what it learns of Dagster's run (``environment``).
+    processors it may use (``affinity``; none: all), what it learns of Dagster's run (``environment``), and
+    who is told how it does (``note``).
     """
 
     limits: Limits
     wanted: Callable[[], Wanted] | None = None
     affinity: tuple[int, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    note: Note | None = None
 
 
 def run_night_process(
@@ -80,6 +85,7 @@ def run_night_process(
     allowed = {name: os.environ[name] for name in ALLOWED_ENVIRONMENT if name in os.environ}
     threads = {"POLARS_MAX_THREADS": str(spec.threads)}
     command = [sys.executable, "-m", "crypto_bt.night", "--spec", str(spec_file), "--out", str(out)]
+    command += ["--beat", str(watch.limits.beat_seconds)]
     if watch.affinity:
         command += ["--affinity", *map(str, watch.affinity)]
     observer = _Observer(watch, say, stages)
@@ -105,6 +111,8 @@ class _Observer:
         self._watch, self._say, self._stages = watch, say, stages
         now = time.monotonic()
         self._heard = self._moved = self._asked = now
+        self._noted = float("-inf")
+        self._pid: int | None = None
         self._cpu_at_move = 0.0
         self._cpu = 0.0
         self.stop: Stop | None = None
@@ -120,7 +128,8 @@ class _Observer:
         if message.get("event") != "heartbeat":
             self._moved, self._cpu_at_move = self._heard, self._cpu
         if message.get("event") == "isolated":
-            self.priority = message["took_effect"]
+            self.priority, self._pid = message["took_effect"], message["pid"]
+            self._noted = float("-inf")
         if self._stages is not None and (stage := stage_of(message)):
             self._stages(*stage)
         text = sentence(message)
@@ -130,6 +139,10 @@ class _Observer:
     def check(self, used: Usage) -> Order | None:
         """Whether it has to stop now."""
         self._cpu = used.cpu_seconds
+        now = time.monotonic()
+        if self._watch.note is not None and now - self._noted >= self._watch.limits.beat_seconds:
+            self._noted = now
+            self._watch.note(self._pid, now - self._heard, now - self._moved)
         self.stop = self._unwanted() or self._beyond(used)
         if self.stop is None:
             return None
@@ -151,7 +164,12 @@ class _Observer:
         now = time.monotonic()
         stuck = now - self._moved
         share = (used.cpu_seconds - self._cpu_at_move) / stuck if stuck > 0.0 else 0.0
-        why = hanging(silent_seconds=now - self._heard, stuck_seconds=stuck, cpu_share=share)
+        why = hanging(
+            silent_seconds=now - self._heard,
+            stuck_seconds=stuck,
+            cpu_share=share,
+            limits=self._watch.limits,
+        )
         if why is None:
             return None
         return Stop(StopCause.HUNG, f"The night {why}, and was stopped.", _MEND[StopCause.HUNG])

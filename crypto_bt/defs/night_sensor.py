@@ -49,16 +49,18 @@ def build_night_catch_up_sensor(*, running: bool) -> dg.SensorDefinition:
         if not newest:
             return dg.SkipReason(not_loaded(now).at_home(desk.settings.home_option).text)
         fail_dead_runs(context.instance)
-        night = last_due_night(now)
-        if max(newest) < cutoff_of(night) - _A_DAY:
+        begins = desk.settings.night_time
+        night = last_due_night(now, begins)
+        if max(newest) < cutoff_of(night, begins) - _A_DAY:
             return dg.SkipReason(f"There are no candles of the night of {night} yet.")
         done = decide_night(
             NightFacts(
                 now=now,
                 done=desk.results.night(night) is not None,
                 attempts=attempts_at(context.instance, night),
-                window=Window.parse(desk.settings.BACKTEST_CATCHUP_WINDOW),
+                window=Window.parse(desk.settings.catch_up_window),
                 stopped=_stopped(context.instance, desk),
+                at=begins,
             )
         )
         if done.attempt is None:

@@ -4,21 +4,23 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import filelock
 
-from crypto_bt.core.alerts import Alert, AlertSeverity
-from crypto_bt.core.crashes import BY, Crash, opens
+from crypto_bt.core.alerts import Alert
+from crypto_bt.core.crashes import BY, Crash, breaker_alert, opens
 from crypto_bt.core.errors import BacktestError, CryptoBtError
 from crypto_bt.core.holds import NIGHT, Hold
-from crypto_bt.core.stopping import Limits, Stop, StopCause, Wanted, unwanted
-from crypto_bt.defs.night_process import PROCESSES, NightCrashed, NightStopped, Watch
+from crypto_bt.core.stopping import Limits, Stop, StopCause, Wanted, trader_alert, unwanted
+from crypto_bt.defs.night_process import PROCESSES, NightCrashed, NightStopped, Note, Watch
 from crypto_bt.defs.resources import Desk
 from crypto_bt.runtime.family import kill_marked
+from crypto_bt.runtime.health_probe import NIGHT_FILE
 from crypto_bt.runtime.isolation import cgroup_of
 from crypto_bt.runtime.live_trader import LiveTrader
+from crypto_bt.runtime.processes import mark_of, process_mark
 from crypto_bt.settings import load_settings
 from crypto_bt.store import write_atomically
 from crypto_bt.store.crash_ledger import read_crashes, record_crash
@@ -72,6 +74,7 @@ def one_at_a_time(desk: Desk) -> Iterator[None]:
         kill_marked(MARK, str(desk.home.root))
         yield
     finally:
+        (desk.home.root / NIGHT_FILE).unlink(missing_ok=True)
         lock.release()
 
 
@@ -94,7 +97,30 @@ def watch_of(
     if stop is not None:
         raise NightStopped(stop)
     marked = {**(environment or {}), MARK: str(home)}
-    return Watch(limits, wanted, settings.BACKTEST_AFFINITY, marked)
+    return Watch(limits, wanted, settings.BACKTEST_AFFINITY, marked, _noting(home))
+
+
+def _noting(home: Path) -> Note:
+    """Writes who watches the night, who the night is and how it does, for whoever looks at the health."""
+    worker = process_mark()
+
+    def note(pid: int | None, silent: float, stuck: float) -> None:
+        # Processes live by the wall clock, whatever the home's clock shows.
+        now = datetime.now(UTC)
+        told = {
+            "worker": worker,
+            "night": mark_of(pid) if pid else "",
+            "beat": now.isoformat(),
+            "heard": (now - timedelta(seconds=silent)).isoformat(),
+            "moved": (now - timedelta(seconds=stuck)).isoformat(),
+        }
+        try:
+            write_atomically(home / NIGHT_FILE, json.dumps(told, indent=1).encode(), sync=False)
+        except OSError:
+            # A full disk must not end the night; who looks sees a stale file.
+            return
+
+    return note
 
 
 def note_priority(desk: Desk, night: date, priority: Mapping[str, str], trader: LiveTrader | None) -> None:
@@ -118,17 +144,18 @@ def note_end(desk: Desk, night: date, error: NightStopped | NightCrashed, now: d
         if alert is not None:
             _hold(desk, Hold(NIGHT, now, BY, "three crashes in 24 hours"), alert)
     elif stop.cause is StopCause.LIVE_TRADER:
-        alert = Alert(
-            cause="live_trader",
-            severity=AlertSeverity.CRITICAL,
-            what=f"{stop.what} The nightly backtest was stopped, and is paused.",
-            where="live trader",
-            value=str(desk.settings.LIVE_TRADING_PIDFILE),
-            limit="alive",
-            since=now,
-            command="crypto-bt resume",
-        )
+        what = f"{stop.what} The nightly backtest was stopped, and is paused."
+        alert = trader_alert(what, str(desk.settings.LIVE_TRADING_PIDFILE), now)
         _hold(desk, Hold(NIGHT, now, TRADER_GUARD, stop.what), alert)
+
+
+def tell_resumed(desk: Desk, hold: Hold) -> None:
+    """Tell that the alert is over with which ``hold`` began; a person's hold began with none."""
+    what, now = f"{hold.name} runs again; it was {hold.text}.", desk.clock()
+    if hold.by == BY:
+        desk.alerts.send(breaker_alert(what, "closed", now).as_resolved())
+    elif hold.by == TRADER_GUARD:
+        desk.alerts.send(trader_alert(what, "resumed", now).as_resolved())
 
 
 def _hold(desk: Desk, hold: Hold, alert: Alert) -> None:

@@ -13,6 +13,7 @@ from crypto_bt.defs.recovery import look
 from crypto_bt.defs.resources import Desk
 from crypto_bt.runtime.disk import disk_room, folder_sizes
 from crypto_bt.store.backup import verify_backups
+from crypto_bt.store.recovery_ledger import RecoveryLedger
 
 #: A home that is older than this must have a backup.
 FIRST_WITHIN: Final = timedelta(hours=50)
@@ -39,7 +40,13 @@ def _check(
 def intact(desk: Desk) -> Found:
     """Every object, manifest and pointer of the stores is as it was published."""
     damage, plan = look(desk, desk.clock())
-    figures = {"damaged": len(damage.objects) + len(damage.others) + len(damage.results)}
+    missing = len(RecoveryLedger(desk.home.root).pending())
+    figures = {
+        "damaged": len(damage.objects) + len(damage.others) + len(damage.results),
+        "still_to_fetch": missing,
+    }
+    if damage.none and missing:
+        return False, f"Mended, but {missing} parts are still to be fetched again by catch_up.", figures
     return damage.none, plan.text if not damage.none else damage.text, figures
 
 

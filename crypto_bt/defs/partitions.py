@@ -28,6 +28,7 @@ FRESHNESS: Final = {
     "candles_1d": _window(timedelta(days=3), timedelta(days=7)),
 }
 DAILY_FRESHNESS: Final = _window(timedelta(hours=26), timedelta(hours=50))
+HEALTH_FRESHNESS: Final = _window(timedelta(minutes=30), timedelta(hours=1))
 WEEKLY_FRESHNESS: Final = _window(timedelta(days=8), timedelta(days=15))
 
 

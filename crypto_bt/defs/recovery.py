@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from crypto_bt.core.alerts import Alert, AlertSeverity
+from crypto_bt.core.check_alerts import STORES
 from crypto_bt.core.errors import CryptoBtError
 from crypto_bt.core.recovery import Damage, Plan, Remedy, decide
 from crypto_bt.defs.backing_up import all_places
@@ -79,7 +80,7 @@ def _alert(text: str, desk: Desk, now: datetime) -> Alert:
         cause=CAUSE,
         severity=AlertSeverity.CRITICAL,
         what=text,
-        where=str(desk.home.root),
+        where=STORES,
         value="damaged",
         limit="every object, manifest and pointer as it was published",
         since=now,

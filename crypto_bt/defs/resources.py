@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import dagster as dg
 
-from crypto_bt.alerts import AlertLog, AlertSink
+from crypto_bt.alerts import AlertOffice, open_alerts
 from crypto_bt.defs.asking import Progress
 from crypto_bt.defs.night_process import Stages
 from crypto_bt.runtime.home import Home
@@ -72,9 +72,9 @@ class Desk:
         return series_sources(self._sources_url, key.get_secret_value() if key else None)
 
     @property
-    def alerts(self) -> AlertSink:
-        """Where this home's alerts go."""
-        return AlertLog(self.home.alerts, self.clock)
+    def alerts(self) -> AlertOffice:
+        """What takes in and sends this home's alerts."""
+        return open_alerts(self.home.root, self.settings.alert_wiring, self.clock)
 
     def archive(self) -> MetricsArchive:
         """The exchange's public archive."""

@@ -4,17 +4,20 @@ A recorded home's schedules load switched off: its clock stands still.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, time, timedelta
 from typing import Final
 
 import dagster as dg
 
 from crypto_bt.core.datasets import POSITIONING_DATASETS
 from crypto_bt.core.market import Timeframe
+from crypto_bt.core.night import NIGHT_TIME
 from crypto_bt.core.positioning import KEPT
 from crypto_bt.core.verdict import not_loaded
+from crypto_bt.defs.check_results import NIGHTLY_JOB
 from crypto_bt.defs.dead_runs import fail_dead_runs
+from crypto_bt.defs.jobs import limit_tags
 from crypto_bt.defs.night_watch import stopped_by_hand
 from crypto_bt.defs.partitions import day_key, range_tags, symbol_range_tags
 from crypto_bt.defs.resources import Desk
@@ -56,7 +59,7 @@ def update_since_newest(now: datetime, newest: datetime | None) -> Due:
 
 
 def validate(now: datetime, newest: datetime | None) -> Due:
-    """The current snapshot as it stands."""
+    """What there is, as it stands."""
     return Due()
 
 
@@ -117,6 +120,12 @@ PLANS: Final = (
         "Sunday 03:00 UTC: a backup, its copy off this machine, and the removal of what nothing needs.",
     ),
     Plan(
+        "alert_digest",
+        "0 4 * * *",
+        validate,
+        "04:00 UTC: the daily digest for Telegram, on one screen.",
+    ),
+    Plan(
         "restore_drill",
         "0 5 * * 0",
         validate,
@@ -124,10 +133,16 @@ PLANS: Final = (
     ),
     Plan(
         "nightly_backtest",
-        "30 23 * * *",
+        f"{NIGHT_TIME.minute} {NIGHT_TIME.hour} * * *",
         night_of_today,
-        "23:30 UTC: checks, backtest of every strategy, scorecard.",
+        f"{NIGHT_TIME:%H:%M} UTC: checks, backtest of every strategy, scorecard.",
         may_be_held=True,
+    ),
+    Plan(
+        "prune_history",
+        "0 6 * * 0",
+        validate,
+        "Sunday 06:00 UTC: old runs, ticks and printed output of Dagster, older than HISTORY_KEEP_DAYS.",
     ),
 )
 
@@ -152,7 +167,8 @@ def _schedule(plan: Plan, running: bool) -> dg.ScheduleDefinition:
             return dg.SkipReason(stop.text)
         due = plan.decide(now, newest_of_all(desk, plan.watches))
         tags = symbol_range_tags(desk.settings.SYMBOLS) if plan.by_symbol else due.tags
-        return dg.RunRequest(run_key=None, partition_key=due.partition, tags=tags)
+        limit = limit_tags(desk.settings.job_limit(plan.name), tags)
+        return dg.RunRequest(run_key=None, partition_key=due.partition, tags=tags | limit)
 
     return tick
 
@@ -169,6 +185,16 @@ def newest_row(desk: Desk, dataset: str) -> datetime | None:
     return max((item.last for item in current.of(dataset)), default=None) if current else None
 
 
-def build_schedules(*, running: bool) -> list[dg.ScheduleDefinition]:
+def plans(night: time) -> list[Plan]:
+    """All plans, with nights that begin at ``night`` (UTC)."""
+    return [_beginning(plan, night) if plan.name == NIGHTLY_JOB else plan for plan in PLANS]
+
+
+def _beginning(plan: Plan, at: time) -> Plan:
+    about = plan.about.replace(f"{NIGHT_TIME:%H:%M}", f"{at:%H:%M}")
+    return replace(plan, cron=f"{at.minute} {at.hour} * * *", about=about)
+
+
+def build_schedules(night: time = NIGHT_TIME, *, running: bool) -> list[dg.ScheduleDefinition]:
     """All schedules; ``running`` is false for a home whose clock stands still."""
-    return [_schedule(plan, running) for plan in PLANS]
+    return [_schedule(plan, running) for plan in plans(night)]

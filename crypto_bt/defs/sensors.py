@@ -10,6 +10,7 @@ from crypto_bt.core.errors import CryptoBtError
 from crypto_bt.core.holds import CATCH_UP
 from crypto_bt.core.verdict import not_loaded
 from crypto_bt.defs.catching_up import at_home, gather, look, read_cursor, request_for, write_cursor
+from crypto_bt.defs.jobs import limit_tags
 from crypto_bt.defs.resources import Desk
 from crypto_bt.defs.schedules import WHY_OFF, newest_row
 from crypto_bt.store.holds import read_holds
@@ -55,6 +56,10 @@ def build_catch_up_sensor(*, running: bool) -> dg.SensorDefinition:
         cursor = write_cursor(seen, record)
         if done.start is None:
             return dg.SensorResult(skip_reason=done.why, cursor=cursor)
-        return dg.SensorResult(run_requests=[request_for(done.start)], cursor=cursor)
+        request = request_for(done.start)
+        limit = limit_tags(desk.settings.job_limit("data_update"), request.tags)
+        return dg.SensorResult(
+            run_requests=[request.with_replaced_attrs(tags={**request.tags, **limit})], cursor=cursor
+        )
 
     return catch_up

@@ -14,15 +14,18 @@ def disk_room(folder: Path) -> tuple[int, int]:
 def folder_sizes(home: Path) -> dict[str, int]:
     """Bytes of each folder of a home, and of ``dagster/storage``, what runs have printed, by itself."""
     sizes = {
-        entry.name: _size(entry.path) for entry in os.scandir(home) if entry.is_dir(follow_symlinks=False)
+        entry.name: size_of_folder(Path(entry.path))
+        for entry in os.scandir(home)
+        if entry.is_dir(follow_symlinks=False)
     }
     printed = home / "dagster" / "storage"
     if printed.is_dir():
-        sizes["dagster/storage"] = _size(str(printed))
+        sizes["dagster/storage"] = size_of_folder(printed)
     return sizes
 
 
-def _size(folder: str) -> int:
+def size_of_folder(folder: Path) -> int:
+    """Bytes of all files below ``folder``."""
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:

@@ -9,7 +9,9 @@
     market.json     which loopback market this home belongs to (demo homes only)
     market.lock     held by whoever writes market data
     pages/          pages of a backfill under way, so that one that was killed goes on where it was
+    logs/           what jobs and the parts of crypto-bt up have said
     requests.log    what was asked of the exchange in the last minutes, by every process of this home
+    outbox.db       alerts that wait, and those that were told
     alerts.log      alerts, one JSON object a line
     backups/        backups of all this but the settings
     aside/          damaged files, each with a report
@@ -17,6 +19,7 @@
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +32,8 @@ from crypto_bt.core.errors import UsageError
 
 #: Whoever changes a home's settings is done in less.
 SETTINGS_PATIENCE_SECONDS: Final = 10.0
+#: A section of a YAML file, by its name.
+_SECTION: Final = re.compile(r"^(\w+):", re.MULTILINE)
 DAGSTER_YAML: Final = """\
 # Written by set-up. Dagster's own settings for this home.
 telemetry: {enabled: false}
@@ -41,9 +46,10 @@ concurrency:
       - {key: crypto_bt/writes_market, value: "yes", limit: 1}
 run_monitoring: {enabled: true, poll_interval_seconds: 30, start_timeout_seconds: 300}
 run_retries: {enabled: true, max_retries: 2, retry_on_asset_or_op_failure: false}
+python_logs: {managed_python_loggers: [crypto_bt]}
 retention:
   schedule: {purge_after_days: 90}
-  sensor: {purge_after_days: {skipped: 7, failure: 30, success: 30, started: 30}}
+  sensor: {purge_after_days: {skipped: 2, failure: 30, success: 30, started: 30}}
 """
 
 
@@ -89,9 +95,9 @@ class Home:
         return self.root / "requests.log"
 
     @property
-    def alerts(self) -> Path:
-        """The log of alerts."""
-        return self.root / "alerts.log"
+    def logs(self) -> Path:
+        """What jobs have said."""
+        return self.root / "logs"
 
     def prepare(self, example: str, values: Mapping[str, str | None]) -> None:
         """Create the folders, ``.env`` and ``dagster.yaml``; safe to repeat.
@@ -105,8 +111,10 @@ class Home:
                 make_folder(folder)
             text = self.env_file.read_text() if self.env_file.exists() else example
             write_privately(self.env_file, with_values(text, values))
-            if not (self.dagster / "dagster.yaml").exists():
-                write_privately(self.dagster / "dagster.yaml", DAGSTER_YAML)
+            yaml = self.dagster / "dagster.yaml"
+            present = yaml.read_text() if yaml.exists() else DAGSTER_YAML.partition("\n")[0]
+            if (completed := with_sections(present, DAGSTER_YAML)) != present:
+                write_privately(yaml, completed)
         except OSError as error:
             raise _unwritable(self.root, error) from error
 
@@ -160,6 +168,17 @@ def with_values(text: str, values: Mapping[str, str | None]) -> str:
         lines.append(_line(key, left.pop(key)) if "=" in line and key in left else line)
     lines += [_line(key, value) for key, value in left.items() if value is not None]
     return "\n".join(lines) + "\n"
+
+
+def with_sections(present: str, wanted: str) -> str:
+    """``present`` YAML with those sections of ``wanted`` appended that it lacks; what is there stays, and all
+    of a text that does not begin with the first line of ``wanted``."""
+    if not present.startswith(wanted.partition("\n")[0]):
+        return present
+    there = set(_SECTION.findall(present))
+    parts = re.split(r"^(?=\w)", wanted, flags=re.MULTILINE)
+    lacking = [part for part in parts for name in _SECTION.findall(part) if name not in there]
+    return present.rstrip("\n") + "\n" + "".join(lacking)
 
 
 def write_privately(path: Path, text: str) -> None:

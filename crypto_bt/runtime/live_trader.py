@@ -6,6 +6,8 @@ from pathlib import Path
 
 import psutil
 
+from crypto_bt.runtime.processes import mark_of
+
 #: In uninterruptible sleep for longer is a hang; a moment of it is an ordinary read from disk.
 HANGS_AFTER_SECONDS = 5.0
 
@@ -17,7 +19,7 @@ class LiveTrader:
 
     pidfile: Path
     fresh_seconds: float = 0.0
-    _born: float | None = None
+    _mark: str = ""
     _asleep_since: float | None = field(default=None, repr=False)
 
     @property
@@ -42,11 +44,12 @@ class LiveTrader:
             born, status = process.create_time(), process.status()
         except psutil.Error:
             return f"The live trader is dead: process {pid} of {self.pidfile} does not exist."
-        if self._born is not None and born != self._born:
+        mark = mark_of(pid)
+        if self._mark and mark and mark != self._mark:
             return f"The live trader is dead: its number {pid} now belongs to another process."
         if born > touched + 1.0:
             return f"The live trader is dead: process {pid} is younger than {self.pidfile}."
-        self._born = born
+        self._mark = mark or self._mark
         return self._hanging(pid, status, touched)
 
     def _hanging(self, pid: int, status: str, touched: float) -> str | None:

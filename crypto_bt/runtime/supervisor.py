@@ -25,6 +25,8 @@ HEARTBEAT_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 30.0
 #: A child may be this long without answering its probe before it counts as hung.
 HUNG_AFTER: Final = timedelta(seconds=120)
+#: Who has run so long, and answers, is well.
+WELL_AFTER: Final = timedelta(seconds=60)
 _PROBE_EVERY: Final = timedelta(seconds=20)
 
 
@@ -45,7 +47,7 @@ class Part:
 @dataclass
 class Running:
     """A part as it runs: its ``process`` (None between two starts), when it was ``started``, when it will be
-    started again (``due``), all its ``restarts``, whether it was ``given_up``."""
+    started again (``due``), all its ``restarts``, whether it was ``given_up``, and seen ``well`` since."""
 
     part: Part
     process: "subprocess.Popen[bytes] | None" = None
@@ -53,13 +55,14 @@ class Running:
     due: datetime | None = None
     restarts: list[datetime] = field(default_factory=list)
     given_up: bool = False
+    well: bool = False
     answered: datetime | None = None
     asked: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Event:
-    """What befell ``part``: ``kind`` is ended, hung, restarted or given_up."""
+    """What befell ``part``: ``kind`` is ended, hung, restarted, given_up, or well (at last, or again)."""
 
     part: str
     kind: str
@@ -113,7 +116,7 @@ class Supervisor:
             )  # fmt: skip
         give_way(running.process.pid)
         running.started = running.answered = running.asked = self._clock()
-        running.due = None
+        running.due, running.well = None, False
 
     def _wait_until_ready(self, running: Running) -> None:
         while not self._stopping and running.process is not None and running.process.poll() is None:
@@ -141,7 +144,17 @@ class Supervisor:
             silent = f"{running.part.name} did not answer for {HUNG_AFTER.seconds} s and was ended."
             self._ended(running, now, silent, "hung")
             return True
+        if not running.well and now - (running.started or now) >= WELL_AFTER and self._answers(running):
+            running.well = True
+            self._tell(Event(running.part.name, "well", f"{running.part.name} runs and answers."))
+            return True
         return False
+
+    def _answers(self, running: Running) -> bool:
+        """Whether it answered since it was started; one that cannot be asked does while it lives."""
+        if running.part.probe is None:
+            return True
+        return (running.answered or running.started) != running.started
 
     def _hangs(self, running: Running, now: datetime) -> bool:
         if running.part.probe is None or running.answered is None or running.asked is None:

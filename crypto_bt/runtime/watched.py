@@ -15,6 +15,8 @@ from crypto_bt.runtime.family import Family, Usage
 from crypto_bt.runtime.isolation import NICE, give_way
 
 _TAIL: Final = 4_000
+#: Tenths of a second that the writing of its stacks may take.
+_STACKS_ROUNDS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def run_watched(
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(poll_seconds)
         if order is not None and order.grace_seconds > 0.0:
-            _ask_to_end(process, order.grace_seconds)
+            _ask_to_end(process, errors, order.grace_seconds)
     finally:
         family.kill()
         code = process.wait()
@@ -97,12 +99,30 @@ def run_watched(
     return Ended(code, order.why if order else None, _tail(errors), peak)
 
 
-def _ask_to_end(process: "subprocess.Popen[str]", grace_seconds: float) -> None:
+def _ask_to_end(process: "subprocess.Popen[str]", errors: Path, grace_seconds: float) -> None:
+    """A process that is stopped (SIGSTOP) takes neither request before it goes on (SIGCONT)."""
     with contextlib.suppress(ProcessLookupError):
+        before = errors.stat().st_size
         os.kill(process.pid, signal.SIGUSR1)
+        os.kill(process.pid, signal.SIGCONT)
+        # Both at once, and the end might come before the stacks are written.
+        _wait_until_written(process, errors, before)
         os.kill(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(grace_seconds)
+
+
+def _wait_until_written(process: "subprocess.Popen[str]", errors: Path, before: int) -> None:
+    """Until ``errors`` has grown beyond ``before`` bytes and grows no more, or for two seconds."""
+    last = before
+    for _ in range(_STACKS_ROUNDS):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.1)
+            return
+        size = errors.stat().st_size
+        if size == last and size > before:
+            return
+        last = size
 
 
 def _collect(process: "subprocess.Popen[str]", lines: "SimpleQueue[str]") -> None:

@@ -66,3 +66,37 @@ def damage_of(path: Path) -> str:
     except sqlite3.DatabaseError as error:
         return str(error)
     return "" if verdict == "ok" else str(verdict)
+
+
+def unused_bytes(path: Path) -> int:
+    """Bytes inside a database that hold nothing any more; 0 where it is locked or none."""
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            [pages] = connection.execute("PRAGMA freelist_count").fetchone()
+            [size] = connection.execute("PRAGMA page_size").fetchone()
+    except sqlite3.Error:
+        return 0
+    return int(pages) * int(size)
+
+
+def shrink_database(path: Path, *, patience: float = 5.0) -> int:
+    """Write a database anew without what is unused in it; the bytes that this gave back to the disk.
+
+    One transaction: whoever reads goes on, whoever writes waits, and a crash leaves the database as it was.
+    Nothing is done, and 0 returned, where somebody holds it for ``patience`` seconds.
+    """
+    before = path.stat().st_size
+    try:
+        with closing(
+            sqlite3.connect(
+                f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=patience, isolation_level=None
+            )
+        ) as connection:
+            connection.execute("VACUUM")
+            # In WAL mode the file itself becomes shorter only now.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError:
+        return 0
+    except sqlite3.DatabaseError as error:
+        raise StoreCorrupt(f"{path} is corrupt: {error}.", DOCTOR) from error
+    return max(0, before - path.stat().st_size)

@@ -22,6 +22,7 @@ from crypto_bt_tests.backtest.reference_parts import Candle, Wish
 DAY = timedelta(days=1)
 WINDOW = 30
 NOTHING = 1e-9
+CRUMBS = 1e-6
 
 
 class NotNow(Exception):
@@ -209,7 +210,7 @@ class Portfolio:
             volatility = stdev(returns) * sqrt(365)
             if volatility:
                 wished = min(wished, order.weight * equity * limits.target_volatility / volatility)
-        least = NOTHING * equity
+        least = CRUMBS * equity
         loss = (limits.total_risk or inf) * equity - sum(each.open_risk() for each in held)
         if loss <= least:
             raise NotNow("risk")

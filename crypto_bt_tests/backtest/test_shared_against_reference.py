@@ -88,7 +88,7 @@ RECORDED_RULES = {
 @pytest.mark.parametrize(
     ("name", "met", "trades"),
     [
-        ("desk", "total stop", 50),
+        ("desk", "total stop", 40),
         ("never halted", "refused correlation", 200),
         ("without stops", "daily stop", 150),
     ],

@@ -9,7 +9,7 @@ from crypto_bt.core import candle_quality, quality
 from crypto_bt.core.datasets import DATASETS
 from crypto_bt.core.market import Timeframe
 from crypto_bt.core.verdict import Severity, Verdict, not_loaded, repair_command
-from crypto_bt.core.wholeness import find_gaps, judge
+from crypto_bt.core.wholeness import AgeLimits, find_gaps, judge
 from crypto_bt_tests.frames import candle_frame
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -205,3 +205,18 @@ def test_repair_command_names_few_symbols_and_no_crowd() -> None:
         "crypto-bt data repair --symbols BTCUSDT --timeframes 4h --start 2026-03-01 --end 2026-03-02"
     )
     assert "--symbols" not in crowd
+
+
+def test_data_age_keeps_to_the_limits_it_is_given() -> None:
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    ages = AgeLimits.within({Timeframe.H4: timedelta(hours=8)})
+    seen = {
+        hours: quality.data_age(Timeframe.H4, now - timedelta(hours=hours), now, ages=ages)
+        for hours in (4, 5, 9)
+    }
+    assert [(verdict.passed, verdict.severity) for verdict in seen.values()] == [
+        (True, seen[4].severity),
+        (False, Severity.WARN),
+        (False, Severity.ERROR),
+    ]
+    assert "limit 8 h" in seen[9].what

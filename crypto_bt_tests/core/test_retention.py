@@ -7,13 +7,16 @@ from hypothesis import strategies as st
 
 from crypto_bt.core.retention import (
     BackupFact,
+    RunFact,
     SnapshotFact,
     backups_to_keep,
     nights_to_keep,
     offsite_due,
     offsite_to_keep,
     rollback_target,
+    runs_to_prune,
     snapshots_to_keep,
+    worth_shrinking,
 )
 
 SUNDAY = datetime(2026, 11, 22, 3, tzinfo=UTC)
@@ -140,3 +143,27 @@ def test_nights_of_the_last_days_stay_and_the_newest_always() -> None:
     assert nights_to_keep(nights, date(2026, 4, 10), 30) == set(nights[-30:])
     assert nights_to_keep(nights, date(2027, 4, 10), 30) == {nights[-1]}
     assert nights_to_keep([], date(2026, 4, 10), 30) == set()
+
+
+@given(ages=st.lists(st.integers(0, 400) | st.none(), max_size=40), days=st.integers(1, 200), data=st.data())
+def test_runs_to_prune_are_old_ended_and_not_spared(
+    ages: list[int | None], days: int, data: st.DataObject
+) -> None:
+    facts = [
+        RunFact(str(n), None if age is None else SUNDAY - timedelta(days=age)) for n, age in enumerate(ages)
+    ]
+    spared = set(data.draw(st.lists(st.sampled_from([fact.id for fact in facts]))) if facts else [])
+    pruned = runs_to_prune(facts, SUNDAY, days=days, spared=spared)
+    expected = {str(n) for n, age in enumerate(ages) if age is not None and age > days} - spared
+    assert set(pruned) == expected
+    ends = [fact.ended for name in pruned for fact in facts if fact.id == name and fact.ended]
+    assert ends == sorted(ends), "the oldest first"
+    assert runs_to_prune(facts, SUNDAY, days=days, spared=spared, at_most=2) == pruned[:2]
+
+
+def test_worth_shrinking_where_it_gives_back_a_fifth_and_there_is_room() -> None:
+    assert worth_shrinking(10_000_000, 2_000_000, 10**9)
+    assert not worth_shrinking(10_000_000, 1_999_999, 10**9)
+    assert not worth_shrinking(10_000_000, 9_000_000, 200_000_000), "no room for a copy"
+    assert not worth_shrinking(600_000_000, 500_000_000, 10**12), "whoever writes it would wait too long"
+    assert not worth_shrinking(0, 0, 10**9)

@@ -315,7 +315,7 @@ def test_tick_after_a_person_cancelled_its_run_never_starts_that_gap_again(tmp_p
         assert watch.alerts == []
 
 
-def switch(watch: Watch, name: str, status: InstigatorStatus) -> None:
+def switch(watch: Watch | DeskHome, name: str, status: InstigatorStatus) -> None:
     """Leave the state of schedule ``name`` that its toggle in the web UI leaves."""
     origin = RemoteInstigatorOrigin(REPOSITORY, name)
     state = InstigatorState(origin, InstigatorType.SCHEDULE, status, ScheduleInstigatorData("30 0 * * *"))
@@ -344,7 +344,8 @@ def test_tick_alert_that_cannot_be_sent_holds_nothing_up(tmp_path: Path) -> None
         for wait in BACK_OFF:
             watch.until_it_starts(99)
             watch.clock.now += wait
-        log = watch.desk.home.root / "alerts.log"
+        log = watch.desk.home.root / "outbox.db"
+        assert not log.exists()
         log.mkdir()
         cursor = watch.cursor
         watch.tick()

@@ -134,6 +134,37 @@ def test_night_that_takes_too_long_is_a_crash_that_shows_where_it_was(
     assert left_behind(str(tmp_path)) == []
 
 
+@pytest.mark.parametrize("hangs", ["stopped", "loops"])
+def test_night_that_hangs_shows_its_stacks_is_a_crash_and_leaves_nothing_behind(
+    spec: NightSpec, tmp_path: Path, hangs: str
+) -> None:
+    install_wrong(tmp_path)
+    strategy = "it_sleeps_with_children" if hangs == "stopped" else "it_loops"
+    endless = replace(spec, strategies={strategy: {}}, memory_mb=8_000.0, strategy_seconds=600.0)
+    limits = Limits(600.0, 8_000.0, 200, beat_seconds=0.5)
+    if hangs == "stopped":
+        limits = replace(limits, silent_seconds=4.0)
+        act = once_it_works(tmp_path, lambda process: process.suspend())
+        words = "was not heard of for"
+    else:
+        # Others may need the processors: an idle process gets what they leave.
+        limits = replace(limits, stuck_seconds=4.0, full_cpu=0.0)
+        act = None
+        words = "made no progress for 0 minutes at full CPU"
+    notes: list[tuple[int | None, float, float]] = []
+    watched = replace(watch(tmp_path, limits), note=lambda *told: notes.append(told))
+    with pytest.raises(NightStopped, match=words) as stopped:
+        run_night_process(endless, work_in(tmp_path), watched, None)
+    if act is not None:
+        act.join()
+    assert stopped.value.stop.cause is StopCause.HUNG
+    assert stopped.value.stop.cause.is_crash
+    assert "run_strategies" in stopped.value.stop.what, "the stacks"
+    assert left_behind(str(tmp_path)) == []
+    _, silent, stuck = max(notes, key=lambda note: note[1 if hangs == "stopped" else 2])
+    assert (silent if hangs == "stopped" else stuck) > 2.0
+
+
 def test_night_that_is_refused_is_neither_stopped_nor_a_crash(spec: NightSpec, tmp_path: Path) -> None:
     with pytest.raises(BacktestError, match="000099") as refused:
         run_night_process(replace(spec, snapshot="000099"), work_in(tmp_path), watch(tmp_path), None)

@@ -144,6 +144,8 @@ def test_live_trader_that_is_not_running_holds_the_nights_with_one_alert(home: D
     [alert] = desk.alerts.recent(DUE - timedelta(days=1))
     assert alert.severity is AlertSeverity.CRITICAL
     assert "crypto-bt resume" in alert.command
+    command(home, "resume")
+    assert [word.resolved for word in desk.alerts.recent(DUE - timedelta(days=1))] == [False, True]
 
 
 def test_third_crash_in_a_day_opens_the_breaker_once_and_resume_closes_it(home: DeskHome) -> None:
@@ -157,6 +159,8 @@ def test_third_crash_in_a_day_opens_the_breaker_once_and_resume_closes_it(home: 
     assert isinstance(scheduled(home), dg.SkipReason)
     home.clock.now = DUE + timedelta(minutes=10)
     command(home, "resume")
+    told = home.desk.alerts.recent(DUE - timedelta(days=1))
+    assert [(word.cause, word.resolved) for word in told[1:]] == [("backtest_crashes", True)]
     note_end(home.desk, DUE.date(), crash, DUE + timedelta(hours=30))
     assert read_holds(home.desk.home.root) == {}
 

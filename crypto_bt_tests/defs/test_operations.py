@@ -54,7 +54,9 @@ def back_up(home: DeskHome) -> JobOutcome:
 
 def tick(home: DeskHome, cursor: str | None = None) -> dg.SensorResult:
     """What backup_due asks for."""
-    sensor = build_backup_sensor(build_jobs(home.desk.settings.candle_datasets), running=True)
+    sensor = build_backup_sensor(
+        build_jobs(home.desk.settings.candle_datasets, home.desk.settings.job_limit), running=True
+    )
     with open_instance(home.desk.home) as instance:
         context = dg.build_sensor_context(
             instance=instance,

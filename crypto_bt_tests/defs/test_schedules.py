@@ -26,9 +26,11 @@ EXPECTED = {
     "sentiment_macro_update": "0 2 * * *",
     "intraday_update": "5 */2 * * *",
     "data_validation": "0 1 * * *",
+    "alert_digest": "0 4 * * *",
     "nightly_backtest": "30 23 * * *",
     "backup_and_compact": "0 3 * * 0",
     "restore_drill": "0 5 * * 0",
+    "prune_history": "0 6 * * 0",
 }
 
 
@@ -84,6 +86,8 @@ def test_definitions_of_an_empty_home_are_loadable_and_whole(desk: Desk) -> None
         "backup",
         "compaction",
         "restore_drill",
+        "health",
+        "prune_history",
     } - {"candles_15m"}
     checks = {(key.asset_key.to_user_string(), key.name) for key in repository.asset_graph.asset_check_keys}
     promised = {"data_age", "coverage", "continuity", "ohlc_sanity", "quarantine", "revisions"}
@@ -92,7 +96,8 @@ def test_definitions_of_an_empty_home_are_loadable_and_whole(desk: Desk) -> None
     expected |= {("candles_4h", "timeframe_consistency"), ("candles_1d", "timeframe_consistency")}
     assert expected <= checks
     unchecked = assets - {asset for asset, _ in checks}
-    assert unchecked == {"scorecard", "data_quality"}
+    # The sensor health tells of itself what is not well.
+    assert unchecked == {"scorecard", "data_quality", "health"}
     assert {("nightly_backtest", name) for name in NIGHT_CHECKS} <= checks
     assert {job.name for job in repository.get_all_jobs()} >= set(EXPECTED)
     for key in repository.asset_graph.get_all_asset_keys():
@@ -170,3 +175,12 @@ def test_nightly_backtest_asks_for_the_night_of_its_day(desk: Desk) -> None:
     asked = tick("nightly_backtest", desk, NOW.replace(hour=23, minute=30))
     assert isinstance(asked, dg.RunRequest)
     assert asked.partition_key == "2026-03-04"
+
+
+def test_start_hour_moves_the_schedule_and_what_it_says(tmp_path: Path) -> None:
+    Home(tmp_path).prepare(render_example(), {"BACKTEST_START_HOUR": "2"})
+    built = build_definitions(Desk.open(load_settings(tmp_path)))
+    [night] = [each for each in built.schedules or () if each.name == "nightly_backtest"]
+    assert isinstance(night, dg.ScheduleDefinition)
+    assert night.cron_schedule == "30 2 * * *"
+    assert str(night.description).startswith("02:30 UTC")

@@ -64,7 +64,8 @@ def test_number_that_belongs_to_another_process_by_now_is_told_of(
 ) -> None:
     watched = LiveTrader(tmp_path / "trader.pid")
     assert watched.trouble() is None
-    watched._born = (watched._born or 0.0) - 100.0
+    pid, born, boot = watched._mark.split(":")
+    watched._mark = f"{pid}:{int(born) - 100}:{boot}"
     assert "now belongs to another process" in (watched.trouble() or "")
 
 

@@ -42,7 +42,7 @@ def part(folder: Path, name: str, code: str) -> Part:
 def supervised(
     parts: Sequence[Part], until: Callable[[list[Event], Sequence[Running]], bool]
 ) -> tuple[list[Event], list[int]]:
-    """Supervise until so; the events, and the numbers of all processes there were."""
+    """Supervise until so; what went wrong, and the numbers of all processes there were."""
     events: list[Event] = []
     pids: set[int] = set()
 
@@ -56,7 +56,11 @@ def supervised(
         if until(events, running):
             threading.Timer(0.0, os.kill, (os.getpid(), signal.SIGTERM)).start()
 
-    Supervisor(parts, FastClock(), events.append, look).run()
+    def tell(event: Event) -> None:
+        if event.kind != "well":
+            events.append(event)
+
+    Supervisor(parts, FastClock(), tell, look).run()
     return events, sorted(pids)
 
 
@@ -182,3 +186,21 @@ def test_nobody_is_told_where_nobody_asked(monkeypatch: pytest.MonkeyPatch, tmp_
     assert not notify("READY=1")
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
     assert not notify("READY=1")
+
+
+def test_part_is_well_once_it_has_run_a_minute_and_answered_and_again_after_a_restart(tmp_path: Path) -> None:
+    events: list[Event] = []
+    killed: list[int] = []
+
+    def look(running: Sequence[Running]) -> None:
+        kinds = [event.kind for event in events]
+        process = running[0].process
+        if "well" in kinds and not killed and process:
+            killed.append(process.pid)
+            os.kill(process.pid, signal.SIGKILL)
+        if kinds.count("well") == 2:
+            threading.Timer(0.0, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+    answering = replace(part(tmp_path, "one", FOREVER), probe=lambda: True)
+    Supervisor([answering], FastClock(), events.append, look).run()
+    assert [event.kind for event in events] == ["well", "ended", "restarted", "well"]

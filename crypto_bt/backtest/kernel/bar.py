@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from crypto_bt.backtest.kernel.compiled import part
-from crypto_bt.backtest.kernel.leaving import leave, leave_at_limit, liquidate, settle
+from crypto_bt.backtest.kernel.leaving import leave, leave_at_limit, liquidate, settle, worth_but_price
 from crypto_bt.backtest.kernel.margin import liquidation_price, sinks, watch_margin
 from crypto_bt.backtest.kernel.prices import down, is_adverse, is_favourable, nearest
 from crypto_bt.backtest.layout import (
@@ -73,7 +73,7 @@ def hold_through(
     if a.side != 0.0:
         if rules.moves:
             a.best, a.stop = moved_stop(a, rules, contract.tick, a.best, a.stop, favourable)
-        a.mark = a.cash + a.margin + a.side * a.held * (line[CLOSE] - a.entry)
+        a.mark = worth_but_price(a) + a.side * a.held * (line[CLOSE] - line[PAID_AT_END])
 
 
 @part

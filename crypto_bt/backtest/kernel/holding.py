@@ -5,7 +5,7 @@ from typing import Any
 from crypto_bt.backtest.kernel.bar import hold_through, moved_stop
 from crypto_bt.backtest.kernel.compiled import part
 from crypto_bt.backtest.kernel.days import figures_of, keep_figures, turn_day, turned
-from crypto_bt.backtest.kernel.leaving import settle
+from crypto_bt.backtest.kernel.leaving import settle, worth_but_price
 from crypto_bt.backtest.kernel.margin import watch_margin
 from crypto_bt.backtest.layout import (
     BARS_HELD,
@@ -80,7 +80,7 @@ def ensure_margin(a: Any, tiers: Any, swing: float) -> Any:
 def pass_bars(a: Any, row: Any, equity: Any, bars: Any, i: int, last: int) -> Any:
     """Nothing but funding happens in the bars ``i`` to ``last`` (exclusive)."""
     units = a.side * a.held
-    flat = a.cash + a.margin + units * (a.paid_until - a.entry)
+    flat = worth_but_price(a)
     if equity.shape[0] > 0:
         record_equity(equity, bars, i, last, flat, units)
     a.mark = flat + units * (bars[last - 1, CLOSE] - bars[last - 1, PAID_AT_END])
@@ -108,7 +108,7 @@ def pass_days(
     block = begin = market.block_of[i]
     blocks = market.blocks
     units, held, best, stop, mark = a.side * a.held, a.held, a.best, a.stop, a.mark
-    flat = a.cash + a.margin + units * (a.paid_until - a.entry)
+    flat = worth_but_price(a)
     least = a.least_margin - a.margin - units * a.paid_until
     paid, figures = a.paid_until, figures_of(a, row)
     end = market.block_of[until - 1]

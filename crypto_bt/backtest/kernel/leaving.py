@@ -29,10 +29,22 @@ _ROUNDING = 1e-12
 @part
 def settle(a: Any, paid: float) -> Any:
     """Pay the funding of the position up to where a long has paid ``paid`` for one unit (rule 25)."""
-    payment = a.side * a.held * (paid - a.paid_until)
-    a.margin -= payment
-    a.funding += payment
+    payment = a.side * a.held * (paid - a.paid_from)
+    a.margin = a.margin_from - payment
+    a.funding = a.funding_from + payment
     a.paid_until = paid
+
+
+@part
+def settle_from_here(a: Any) -> Any:
+    """What is held has changed: funding counts anew from here."""
+    a.paid_from, a.margin_from, a.funding_from = a.paid_until, a.margin, a.funding
+
+
+@part
+def worth_but_price(a: Any) -> Any:
+    """The equity without its part in the price: with a long's close less what it has paid, the mark."""
+    return a.cash + a.margin_from + a.side * a.held * (a.paid_from - a.entry)
 
 
 @part
@@ -95,6 +107,7 @@ def part_with(a: Any, quantity: float, fill: float, market: float, fee_rate: flo
     a.commission += fee
     a.slippage += quantity * abs(fill - market)
     a.proceeds += quantity * fill
+    settle_from_here(a)
     return True
 
 

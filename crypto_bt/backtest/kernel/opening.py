@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from crypto_bt.backtest.kernel.compiled import part
+from crypto_bt.backtest.kernel.leaving import settle_from_here
 from crypto_bt.backtest.kernel.margin import watch_margin
 from crypto_bt.backtest.kernel.prices import down, market_fill, nearest
 from crypto_bt.backtest.layout import OPEN, PAID_AT_OPEN
@@ -95,6 +96,7 @@ def enter(
     a.commission = rules.taker * quantity * fill
     a.slippage = quantity * abs(fill - price)
     a.funding = a.moved = a.proceeds = 0.0
+    settle_from_here(a)
     a.cash = max(0.0, cash - a.margin - a.commission)
     watch_margin(a, tiers, 0.0)
     return True

@@ -24,8 +24,10 @@ from crypto_bt.backtest.kernel.shared_layout import (
 )
 from crypto_bt.backtest.layout import OPEN
 
-#: What is left of a limit below this share of the equity is rounding, and nothing.
+#: Equity below this share of the initial capital is rounding, and nothing (rule 57).
 NOTHING = 1e-9
+#: What is left of a limit below this share of the equity is worth no order (rule 60).
+CRUMBS = 1e-6
 #: What :func:`enter_within` answers where it neither enters nor refuses.
 RUINED = -1
 ENTERED = 0
@@ -100,12 +102,12 @@ def enter_within(
         if volatility > 0.0:
             size = min(size, limits.target_volatility / volatility)
     risk_left = limits.total_risk * equity - risk
-    if risk_left <= NOTHING * equity:
+    if risk_left <= CRUMBS * equity:
         return RISK
     notional_left = limits.max_leverage * equity - notional
-    if notional_left <= NOTHING * equity:
+    if notional_left <= CRUMBS * equity:
         return LEVERAGE
-    if p.cash <= NOTHING * equity:
+    if p.cash <= CRUMBS * equity:
         return CASH
     most = min(
         weight * size * equity, limits.max_asset_share * equity, notional_left, largest[symbol],
