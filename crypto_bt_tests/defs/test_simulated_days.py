@@ -21,7 +21,6 @@ def test_each_night_comes_once_or_is_shown_as_skipped_and_no_gap_is_left(tmp_pat
     with desk_home(tmp_path / "home", SYMBOLS, BEGINS, STRATEGIES="ema_cross") as home:
         home.update(days=40)
         week = simulate(home, at(5, 2), off, timedelta(minutes=10))
-    print(week)
     assert week.failed == []
     assert week.lacking == []
     assert dict(week.computed) == {(date(2026, 3, 2), CAUGHT_UP): 1, (date(2026, 3, 4), SCHEDULED): 1}
