@@ -29,6 +29,7 @@ from crypto_bt.core.supervision_alerts import down_alert, part_alerts
 from crypto_bt.runtime.family import kill_marked
 from crypto_bt.runtime.health_probe import SUPERVISOR_FILE, read_told
 from crypto_bt.runtime.home import Home
+from crypto_bt.runtime.isolation import give_way
 from crypto_bt.runtime.job_log import JobLogs, rotate_held_open
 from crypto_bt.runtime.notify import notify
 from crypto_bt.runtime.processes import process_mark
@@ -60,12 +61,13 @@ def up(
     keep_keys_out(settings)
     at = Home(settings.CRYPTO_BT_HOME)
     require_free(port)
+    give_way(os.getpid())
     with contextlib.ExitStack() as stack:
         stack.enter_context(at.locked("service", "crypto-bt up"))
         left = kill_marked(MARK, str(at.root))
         if left:
             typer.echo(f"Ended {left} processes that an earlier crypto-bt up had left behind.")
-        subprocess.run([sys.executable, "-m", "crypto_bt.defs.dead_runs", str(at.root)], check=True)
+        _end_dead_runs(at)
         market = LoopbackMarket.load(at.market_file)
         if market is not None:
             url = stack.enter_context(served(market))
@@ -81,6 +83,14 @@ def up(
         Supervisor(parts, clock, _teller(at, courier), _beat(at)).run()
         record_change(at.root, Change(datetime.now(UTC), State.STOPPED))
         notify("STOPPING=1")
+
+
+def _end_dead_runs(home: Home) -> None:
+    command = [sys.executable, "-m", "crypto_bt.defs.dead_runs", str(home.root)]
+    with subprocess.Popen(command, start_new_session=True) as process:
+        give_way(process.pid)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
 
 
 def _last_beat(home: Home) -> datetime | None:

@@ -4,22 +4,28 @@ To be called before anything heavy is imported, so that not even the start compe
 count among the processes of one session (autogroup), so the process should have a session of its own.
 """
 
+import contextlib
 import ctypes
 import os
+import random
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 NICE: Final = 19
+#: For what works around the night: unimportant, but never idle, since it holds locks that others wait for.
+MODEST: Final = 10
 #: Who is killed first when memory runs out (-1000 to 1000).
 OOM_SCORE: Final = 900
-_CGROUPS: Final = Path("/sys/fs/cgroup")
+CGROUPS: Final = Path("/sys/fs/cgroup")
 _PR_SET_PDEATHSIG = 1
 _PARENT_POLL_SECONDS = 1.0
+#: The kernel takes one change of a session's weight in 0.1 s from those who are not root, all together.
+_AUTOGROUP_TRIES: Final = 20
 
 
 def lower_priority(affinity: Sequence[int] = ()) -> dict[str, str]:
@@ -39,9 +45,23 @@ def lower_priority(affinity: Sequence[int] = ()) -> dict[str, str]:
     return {name: _tried(step) for name, step in steps.items()} | cgroup_of("self")
 
 
+def give_way(pid: int, nice: int = MODEST) -> None:
+    """Lower a process that was just started, with what it will start; its whole session if it leads one.
+
+    From outside, because until it could do so itself it would have competed for the seconds of its start.
+    """
+    if sys.platform == "win32":
+        return
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, max(nice, os.getpriority(os.PRIO_PROCESS, pid)))
+        if os.getsid(pid) == pid:
+            _weigh_session(str(pid), nice)
+
+
 def cgroup_of(process: str) -> dict[str, str]:
-    """``cgroup``, ``cgroup_weight`` and ``cgroup_idle`` of a process ("self" or its number), as far as the
-    system tells them."""
+    """``cgroup`` of a process ("self" or its number), and ``cgroup_weights``: of each level of that path its
+    processor weight, "idle", "-" where the level shares its parent's, or "?" where the system does not tell.
+    """
     try:
         told = Path(f"/proc/{process}/cgroup").read_text().splitlines()
     except OSError:
@@ -49,13 +69,21 @@ def cgroup_of(process: str) -> dict[str, str]:
     path = next((line.removeprefix("0::") for line in told if line.startswith("0::")), None)
     if path is None:
         return {}
-    found = {"cgroup": path}
-    for name in ("weight", "idle"):
-        try:
-            found[f"cgroup_{name}"] = (_CGROUPS / path.lstrip("/") / f"cpu.{name}").read_text().strip()
-        except OSError:
-            continue
-    return found
+    folders = reversed([PurePosixPath(path), *PurePosixPath(path).parents][:-1])
+    weights = [_weight(CGROUPS / str(folder).lstrip("/")) for folder in folders]
+    return {"cgroup": path, "cgroup_weights": "/".join(weights)}
+
+
+def _weight(group: Path) -> str:
+    if not group.is_dir():
+        return "?"
+    try:
+        idle = (group / "cpu.idle").is_file() and (group / "cpu.idle").read_text().strip() == "1"
+        return "idle" if idle else (group / "cpu.weight").read_text().strip()
+    except FileNotFoundError:  # the processor is not divided at this level
+        return "-"
+    except OSError:
+        return "?"
 
 
 def die_with_parent(parent: int) -> None:
@@ -115,8 +143,19 @@ def _idle_io() -> str:
 
 
 def _idle_autogroup() -> str:
-    group = Path("/proc/self/autogroup")
-    group.write_text(str(NICE))
+    return _weigh_session("self", NICE)
+
+
+def _weigh_session(process: str, nice: int) -> str:
+    group = Path(f"/proc/{process}/autogroup")
+    for attempt in range(_AUTOGROUP_TRIES):
+        try:
+            group.write_text(str(nice))
+            break
+        except BlockingIOError:
+            if attempt == _AUTOGROUP_TRIES - 1:
+                raise
+            time.sleep(0.05 + random.random() * 0.1)
     return group.read_text().split()[-1]
 
 

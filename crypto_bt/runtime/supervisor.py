@@ -1,6 +1,7 @@
 """Keeps a few processes running: starts them in order, restarts who ends or hangs, stops them all cleanly.
 
-It imports little, so that it costs little, and sends what has to be sent through functions it is handed.
+Each has a session of its own, which gives way to all others, as do the runs that it starts. It imports
+little, so that it costs little, and sends what has to be sent through functions it is handed.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ from typing import Final
 
 from crypto_bt.core.restarts import decide_restart
 from crypto_bt.runtime.family import Family
+from crypto_bt.runtime.isolation import give_way
 from crypto_bt.runtime.processes import interrupted_with_parent
 
 POLL_SECONDS: Final = 0.5
@@ -112,6 +114,7 @@ class Supervisor:
                 part.command, cwd=part.folder, env=dict(part.environment), stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, start_new_session=True, preexec_fn=interrupted_with_parent,
             )  # fmt: skip
+        give_way(running.process.pid)
         running.started = running.answered = running.asked = self._clock()
         running.due, running.well = None, False
 

@@ -12,6 +12,7 @@ from queue import SimpleQueue
 from typing import Final
 
 from crypto_bt.runtime.family import Family, Usage
+from crypto_bt.runtime.isolation import NICE, give_way
 
 _TAIL: Final = 4_000
 #: Tenths of a second that the writing of its stacks may take.
@@ -56,8 +57,9 @@ def run_watched(
     """Run ``command``; standard error goes to the file ``errors``, each line of standard output to
     ``on_line`` (dropped without one), which is called in this thread.
 
-    It gets a process group of its own, or a ``session``. When ``check`` orders it to stop it is asked for its
-    stacks (SIGUSR1) and to end (SIGTERM) where it has a grace; then all its processes are killed.
+    It gets a process group of its own, or a ``session``, which gives way to all others. When ``check`` orders
+    it to stop it is asked for its stacks (SIGUSR1) and to end (SIGTERM) where it has a grace; then all its
+    processes are killed.
     """
     lines: SimpleQueue[str] = SimpleQueue()
     with errors.open("wb") as stream:
@@ -72,6 +74,8 @@ def run_watched(
             umask=0o077,
             text=True,
         )
+    if session:
+        give_way(process.pid, NICE)
     reader = threading.Thread(target=_collect, args=(process, lines), daemon=True)
     reader.start()
     family = Family(process.pid, session=session)

@@ -19,11 +19,21 @@ def test_a_process_that_gave_way_passes_with_and_without_a_trader_beside_it() ->
         ({**GOOD, "nice": "0", "scheduler": "not here: refused"}, None, "that of any process"),
         ({**GOOD, "autogroup": "0"}, None, "weight of any other"),
         (
-            {**GOOD, "cgroup": "/a", "cgroup_weight": "100"},
-            {"cgroup": "/b", "cgroup_weight": "100"},
+            {**GOOD, "cgroup": "/a", "cgroup_weights": "100"},
+            {"cgroup": "/b", "cgroup_weights": "100"},
             "between them nice does not count",
         ),
         ({**GOOD, "cgroup": "/a"}, {"cgroup": "/b"}, "between them nice does not count"),
+        (
+            {**GOOD, "cgroup": "/system.slice/desk.service/night", "cgroup_weights": "100/100/idle"},
+            {"cgroup": "/system.slice/trader.service", "cgroup_weights": "100/100"},
+            "between them nice does not count",
+        ),
+        (
+            {**GOOD, "cgroup": "/a", "cgroup_weights": "idle"},
+            {"cgroup": "/b", "cgroup_weights": "idle"},
+            "between them nice does not count",
+        ),
     ],
 )
 def test_what_could_harm_the_trader_is_named(
@@ -36,7 +46,20 @@ def test_what_could_harm_the_trader_is_named(
 
 
 @pytest.mark.parametrize(
-    "ours", [{"cgroup_idle": "1"}, {"cgroup_weight": "10"}, {"cgroup_weight": "1", "cgroup_idle": "0"}]
+    ("cgroup", "weights", "trader", "trader_weights"),
+    [
+        ("/desk.slice/desk.service", "idle/100", "/system.slice/trader.service", "100/100"),
+        ("/desk.slice/desk.service", "10/100", "/system.slice", "100"),
+        ("/system.slice/desk.service", "100/idle", "/system.slice/trader.service", "100/100"),
+        ("/system.slice/desk.service", "100/1", "/system.slice", "100"),
+        ("/system.slice", "100", "/system.slice/trader.service", "100/100"),
+        ("/system.slice/desk.service", "-/-", "/user.slice/trader.scope", "-/-"),
+        ("/", "", "/user.slice", "-"),
+    ],
+    ids=["idle", "a tenth", "beside", "below", "a process beside a group", "undivided", "no groups"],
 )
-def test_another_cgroup_is_well_when_it_is_idle_or_much_lighter(ours: dict[str, str]) -> None:
-    assert isolation({**GOOD, "cgroup": "/a", **ours}, {"cgroup": "/b", "cgroup_weight": "100"}).passed
+def test_another_cgroup_is_well_when_ours_is_idle_or_much_lighter_where_they_part(
+    cgroup: str, weights: str, trader: str, trader_weights: str
+) -> None:
+    ours = {**GOOD, "cgroup": cgroup, "cgroup_weights": weights}
+    assert isolation(ours, {"cgroup": trader, "cgroup_weights": trader_weights}).passed
