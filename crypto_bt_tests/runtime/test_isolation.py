@@ -41,10 +41,12 @@ def test_who_shares_a_session_leaves_its_weight_alone() -> None:
         process.kill()
 
 
-def test_a_process_that_has_ended_is_no_error() -> None:
+def test_a_process_that_has_ended_is_no_error_and_nobody_else_gives_way() -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
     give_way(process.pid)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
 
 
 @linux
