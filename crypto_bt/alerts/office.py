@@ -41,9 +41,9 @@ class AlertOffice:
         """Take in ``alert``, once for each ``event``; CryptoBtError when that cannot be."""
         self.outbox.report(alert, self.clock(), event)
 
-    def send_all(self, reports: Sequence[Report]) -> int:
-        """Take in all of ``reports`` or none; how many were new."""
-        return self.outbox.report_all(reports, self.clock())
+    def send_all(self, reports: Sequence[Report], looked_at: Collection[str] = ()) -> int:
+        """Take in all of ``reports`` or none; how many were new. See :meth:`Outbox.report_all`."""
+        return self.outbox.report_all(reports, self.clock(), looked_at)
 
     def recent(self, since: datetime) -> list[Alert]:
         """What was told, or was to be, since then, in that order."""

@@ -45,16 +45,20 @@ class Outbox:
         """Take in ``alert`` for good; CryptoBtError when that cannot be."""
         self.report_all([Report(alert, event)], now)
 
-    def report_all(self, reports: Iterable[Report], now: datetime) -> int:
-        """Take in all of ``reports`` or none; how many were new events."""
+    def report_all(self, reports: Iterable[Report], now: datetime, looked_at: Collection[str] = ()) -> int:
+        """Take in all of ``reports`` or none; how many were new events.
+
+        ``looked_at``: events of which whoever reports has made up its mind; all of them count as taken in
+        from now on, and are remembered as long as new ones: they are forgotten together, never some of them.
+        """
         given = list(reports)
-        if not given:
+        if not given and not looked_at:
             return 0
         try:
-            return self._take_in(given, now)
+            return self._take_in(given, now, looked_at)
         except OutboxDamaged:
             # The damaged file is set aside by now: this begins a new one.
-            return self._take_in(given, now)
+            return self._take_in(given, now, looked_at)
 
     def add_digest(self, alert: Alert, html: str, picture: bytes | None, now: datetime, event: str) -> bool:
         """Queue a digest for the channels that take messages, once for each ``event``; whether it was new."""
@@ -159,13 +163,16 @@ class Outbox:
         )
         self.report(told, now, event)
 
-    def _take_in(self, reports: Sequence[Report], now: datetime) -> int:
+    def _take_in(self, reports: Sequence[Report], now: datetime, looked_at: Collection[str]) -> int:
         new = 0
         with self.database.writing() as db:
             for report in reports:
                 if not report.event or _is_new(db, report.event, now):
                     new += 1
                     self._take_one(db, kept(report.alert), now)
+            db.executemany(
+                "INSERT OR REPLACE INTO events VALUES (?, ?)", [(event, stored(now)) for event in looked_at]
+            )
         return new
 
     def _take_one(self, db: sqlite3.Connection, alert: Alert, now: datetime) -> None:

@@ -78,8 +78,10 @@ def report_checks(
         if name not in marks or marks[name] == before.get(name):
             continue
         outcomes = check_outcomes(instance, key)
-        known = office.history.known([outcome.event for outcome in outcomes])
-        new += office.send_all(_reports(check_alerts.decide(outcomes, known)))
+        events = [outcome.event for outcome in outcomes]
+        told = check_alerts.decide(outcomes, office.history.known(events))
+        # Also those that were not told: else they would be new once one of them is known.
+        new += office.send_all(_reports(told), looked_at=events)
     return f"{new} new outcomes of checks.", json.dumps(marks)
 
 
@@ -97,11 +99,12 @@ def report_runs(instance: dg.DagsterInstance, desk: Desk, cursor: str | None) ->
     since = _moment(cursor) or now - FIRST_LOOK
     office = desk.alerts
     ends, following = run_ends(instance, since, now)
-    known = office.history.known([end.event for end in ends])
+    events = [end.event for end in ends]
+    known = office.history.known(events)
     troubles = [trouble.alert for trouble in office.history.standing()]
     standing = {alert.where: alert.since for alert in troubles if alert.cause == run_alerts.CAUSE}
     told = run_alerts.decide(ends, known, standing)
-    new = office.send_all(_reports(told))
+    new = office.send_all(_reports(told), looked_at=events)
     return f"{new} new ends of runs to tell.", following.isoformat()
 
 

@@ -1,0 +1,85 @@
+"""What the alert sensors have told is not told again, however long ago; nor what they chose not to tell."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from crypto_bt.alerts import AlertOffice, open_alerts
+from crypto_bt.alerts.history import KEPT_DAYS
+from crypto_bt.core.alert_wiring import Wiring
+from crypto_bt.defs.alert_sensors import report_checks
+from crypto_bt_tests.alerts.samples import Clock
+
+KEY = dg.AssetCheckKey(dg.AssetKey("candles_1h"), "data_age")
+DAY = timedelta(days=1)
+
+
+@dataclass
+class Looks:
+    """One check, evaluated and looked at; Dagster dates evaluations by the wall clock, so time begins now."""
+
+    office: AlertOffice
+    instance: dg.DagsterInstance
+    clock: Clock
+    cursor: str | None = None
+
+    def evaluate(self, *, passed: bool) -> None:
+        """The check has an outcome."""
+        self.instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(asset_key=KEY.asset_key, check_name=KEY.name, passed=passed)
+        )
+
+    def look(self) -> int:
+        """A tick; how many words it has led to, each whether it tells of an end."""
+        desk: Any = SimpleNamespace(alerts=self.office)
+        before = len(self.words)
+        _, self.cursor = report_checks([KEY], self.instance, desk, self.cursor)
+        return len(self.words) - before
+
+    @property
+    def words(self) -> list[bool]:
+        """Of all that was to be told, whether it tells of an end."""
+        return [word.alert.resolved for word in self.office.history.words(self.clock.now - 99 * DAY)]
+
+
+@pytest.fixture
+def looks(tmp_path: Path) -> Iterator[Looks]:
+    clock = Clock(datetime.now(UTC))
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Looks(open_alerts(tmp_path, Wiring(), clock), instance, clock)
+
+
+def test_check_that_failed_once_is_not_told_again_when_its_events_are_old(looks: Looks) -> None:
+    for passed in (True, False, True):
+        looks.evaluate(passed=passed)
+        looks.look()
+    assert looks.words == [True, False]
+    for _ in range(KEPT_DAYS + 5):
+        looks.clock.passes(days=1)
+        looks.office.history.prune(looks.clock.now)
+        looks.evaluate(passed=True)
+        assert looks.look() == 0
+
+
+def test_check_first_seen_long_after_it_failed_is_told_by_its_newest_outcome_alone(looks: Looks) -> None:
+    for passed in (True, False, True):
+        looks.evaluate(passed=passed)
+    for _ in range(3):
+        assert looks.look() == 0
+        looks.clock.passes(days=1)
+        looks.evaluate(passed=True)
+
+
+def test_check_that_nobody_looked_at_for_long_still_tells_what_stands(looks: Looks) -> None:
+    looks.evaluate(passed=True)
+    looks.look()
+    looks.clock.passes(days=2 * KEPT_DAYS)
+    looks.office.history.prune(looks.clock.now)
+    looks.evaluate(passed=False)
+    assert looks.look() == 1
