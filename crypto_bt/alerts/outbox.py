@@ -2,7 +2,8 @@
 
 A word in it goes through each channel by itself: ``queued``, then ``leased`` to whoever sends it, then
 ``sent``; ``poison`` if the channel refuses it for good, ``muted`` while a person mutes its cause, ``calmed``
-if the trouble went before its return was told. A lease that nobody ends is free again after 30 seconds.
+if the trouble went before its return was told, or a later word says more. A lease that nobody ends is free
+again after 30 seconds.
 """
 
 import sqlite3
@@ -13,10 +14,20 @@ from pathlib import Path
 from typing import Final
 
 from crypto_bt.alerts.database import Database, OutboxDamaged
-from crypto_bt.alerts.leasing import Leased, apply_mutes, end_lease, free_expired, lease
-from crypto_bt.alerts.records import kept, stored, told_of, trouble_of, waiting_of
+from crypto_bt.alerts.leasing import (
+    END_AFTER,
+    Leased,
+    apply_mutes,
+    calm_orphans,
+    calm_replaced,
+    due,
+    end_lease,
+    free_expired,
+    lease,
+)
+from crypto_bt.alerts.records import kept, moment, stored, told_of, trouble_of
 from crypto_bt.core.alert_routing import Lane, Policy, decide
-from crypto_bt.core.alert_troubles import Kind, judge
+from crypto_bt.core.alert_troubles import Kind, judge, state_of_end
 from crypto_bt.core.alerts import Alert, AlertSeverity
 
 #: Waits after the first, second ... failure in a row of a channel.
@@ -87,16 +98,13 @@ class Outbox:
                 return []
             free_expired(db, channel, now)
             apply_mutes(db, channel, now)
-            waiting = db.execute(
-                "SELECT w.*, d.alone FROM deliveries d JOIN words w ON w.number = d.word "
-                "WHERE d.channel = ? AND d.state = 'queued' AND d.not_before <= ? ORDER BY w.number",
-                (channel, stored(now)),
-            )
+            calm_replaced(db, channel, now, batched=policy.batched)
+            calm_orphans(db, channel)
             told = db.execute(
                 "SELECT * FROM messages WHERE channel = ? AND at > ? AND state != 'failed'",
                 (channel, stored(now - _HOUR)),
             )
-            batches = decide(list(map(waiting_of, waiting)), list(map(told_of, told)), policy, now)
+            batches = decide(due(db, channel, now), list(map(told_of, told)), policy, now)
             chosen = [batch for batch in batches if batch.lane in lanes]
             return [lease(db, channel, batch, now) for batch in chosen[:at_most]]
 
@@ -177,13 +185,11 @@ class Outbox:
 
     def _take_one(self, db: sqlite3.Connection, alert: Alert, now: datetime) -> None:
         row = db.execute("SELECT * FROM troubles WHERE id = ?", (alert.id,)).fetchone()
-        held = db.execute(
-            "SELECT w.number FROM words w JOIN deliveries d ON d.word = w.number "
-            "WHERE w.id = ? AND d.state = 'queued' AND d.not_before > ?",
-            (alert.id, stored(now)),
-        ).fetchall()
         cooldown = max((policy.cooldown for policy in self.policies.values()), default=timedelta())
-        telling = judge(trouble_of(row), alert, now, cooldown, bool(held))
+        raised = _raised(db, alert.id)
+        held = [told for told in raised if told["state"] == "queued" and told["not_before"] > stored(now)]
+        until = max((moment(told["not_before"]) for told in held), default=None)
+        telling = judge(trouble_of(row), alert, now, cooldown, until)
         if (trouble := telling.trouble) is not None:
             ended = trouble.resolved_at
             db.execute(
@@ -198,18 +204,22 @@ class Outbox:
                     stored(ended) if ended else None,
                 ),
             )
-        if telling.calmed:
-            db.executemany("UPDATE deliveries SET state = 'calmed' WHERE word = ?", [tuple(w) for w in held])
-        if telling.kind is not None and trouble is not None:
-            earlier = _earlier(db, alert.id)
-            number = _add_word(db, telling.kind, trouble.alert, now)
-            for name, policy in self.policies.items():
-                if policy.batched and trouble.alert.severity is AlertSeverity.INFO:
-                    continue
-                before = earlier.get(name, "sent") if telling.kind is Kind.RESOLVED else "sent"
-                # Nobody is told of the end who was not told of the beginning.
-                state = before if before in ("muted", "calmed", "poison") else "queued"
-                _add_delivery(db, number, name, state, telling.not_before)
+        if telling.kind is None or trouble is None:
+            return
+        states = {name: "queued" for name, policy in self.policies.items() if _goes_to(policy, trouble.alert)}
+        if telling.kind is Kind.RESOLVED:
+            db.executemany(
+                "UPDATE deliveries SET state = 'calmed' WHERE word = ? AND channel = ?",
+                [(told["number"], told["channel"]) for told in held],
+            )
+            for name in states:
+                of = [told for told in raised if told["channel"] == name]
+                states[name] = state_of_end(["held" if told in held else told["state"] for told in of])
+            if set(states.values()) == {"calmed"}:
+                return
+        number = _add_word(db, telling.kind, trouble.alert, now)
+        for name, state in states.items():
+            _add_delivery(db, number, name, state, telling.not_before)
 
 
 def _is_new(db: sqlite3.Connection, event: str, now: datetime) -> bool:
@@ -233,11 +243,14 @@ def _add_delivery(
     )
 
 
-def _earlier(db: sqlite3.Connection, trouble: str) -> dict[str, str]:
-    """What became, by channel, of the last word that this trouble has come."""
-    rows = db.execute(
-        "SELECT d.channel, d.state FROM words w JOIN deliveries d ON d.word = w.number "
-        "WHERE w.id = ? AND w.kind = 'raised' ORDER BY w.number",
+def _goes_to(policy: Policy, alert: Alert) -> bool:
+    return not policy.batched or alert.severity is not AlertSeverity.INFO
+
+
+def _raised(db: sqlite3.Connection, trouble: str) -> list[sqlite3.Row]:
+    """The words that this trouble has come, in each channel since the last that it was over."""
+    return db.execute(
+        f"SELECT w.number, d.channel, d.state, d.not_before FROM words w JOIN deliveries d "
+        f"ON d.word = w.number WHERE w.id = ? AND w.kind = 'raised' AND NOT EXISTS ({END_AFTER})",
         (trouble,),
-    )
-    return {row["channel"]: row["state"] for row in rows}
+    ).fetchall()
