@@ -58,6 +58,14 @@ def apply_mutes(db: sqlite3.Connection, channel: str, now: datetime) -> None:
     )
 
 
+def free_misdated(db: sqlite3.Connection, channel: str, now: datetime, longest: timedelta) -> None:
+    """What is held for longer than anything is was dated by a clock that was since set back."""
+    db.execute(
+        "UPDATE deliveries SET not_before = ? WHERE channel = ? AND state = 'queued' AND not_before > ?",
+        (stored(now), channel, stored(now + longest)),
+    )
+
+
 def calm_replaced(db: sqlite3.Connection, channel: str, now: datetime, *, batched: bool) -> None:
     """Drop what a later word on the same trouble says better: nobody is told less after more.
 

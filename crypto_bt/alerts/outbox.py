@@ -23,6 +23,7 @@ from crypto_bt.alerts.leasing import (
     due,
     end_lease,
     free_expired,
+    free_misdated,
     lease,
 )
 from crypto_bt.alerts.records import kept, moment, stored, told_of, trouble_of
@@ -97,6 +98,7 @@ class Outbox:
             if state is not None and stored(now) < state["not_before"] <= stored(now + LONGEST_REST):
                 return []
             free_expired(db, channel, now)
+            free_misdated(db, channel, now, self._cooldown)
             apply_mutes(db, channel, now)
             calm_replaced(db, channel, now, batched=policy.batched)
             calm_orphans(db, channel)
@@ -149,6 +151,10 @@ class Outbox:
                 (state, alone, reason, number),
             )
 
+    @property
+    def _cooldown(self) -> timedelta:
+        return max((policy.cooldown for policy in self.policies.values()), default=timedelta())
+
     def _tell_damage(self, now: datetime) -> None:
         """Report, once, that a damaged file was set aside, whoever found it."""
         try:
@@ -185,11 +191,13 @@ class Outbox:
 
     def _take_one(self, db: sqlite3.Connection, alert: Alert, now: datetime) -> None:
         row = db.execute("SELECT * FROM troubles WHERE id = ?", (alert.id,)).fetchone()
-        cooldown = max((policy.cooldown for policy in self.policies.values()), default=timedelta())
         raised = _raised(db, alert.id)
-        held = [told for told in raised if told["state"] == "queued" and told["not_before"] > stored(now)]
+        latest = stored(now + self._cooldown)
+        held = [
+            one for one in raised if one["state"] == "queued" and stored(now) < one["not_before"] <= latest
+        ]
         until = max((moment(told["not_before"]) for told in held), default=None)
-        telling = judge(trouble_of(row), alert, now, cooldown, until)
+        telling = judge(trouble_of(row), alert, now, self._cooldown, until)
         if (trouble := telling.trouble) is not None:
             ended = trouble.resolved_at
             db.execute(

@@ -47,7 +47,7 @@ def judge(
 
     One that comes again within ``cooldown`` of its end is told only once that is over, unless it is
     CRITICAL; ``held``: until when such a word is being held back, None where none is. A worse word, or news,
-    takes its place.
+    takes its place. An end that a clock which was since set back dates later than ``now`` counts as now.
     """
     critical = alert.severity is AlertSeverity.CRITICAL
     stands = trouble is not None and trouble.resolved_at is None
@@ -60,7 +60,7 @@ def judge(
     if trouble is None or not stands:
         fresh = Trouble(alert, 1, now, now)
         ended = trouble.resolved_at if trouble else None
-        calm = ended + cooldown if ended and not critical else now
+        calm = min(ended, now) + cooldown if ended and not critical else now
         return Telling(fresh, Kind.RAISED, calm if calm > now else None)
     worse = alert.severity.at_most(trouble.alert.severity) is not alert.severity
     latest = replace(alert, since=min(alert.since, trouble.alert.since))

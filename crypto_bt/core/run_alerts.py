@@ -44,12 +44,12 @@ class RunEnd:
 
 
 def decide(
-    ends: Sequence[RunEnd], known: Collection[str], standing: Mapping[str, datetime]
+    ends: Sequence[RunEnd], known: Collection[str], standing: Mapping[str, datetime], now: datetime
 ) -> list[tuple[Alert, str]]:
     """The alerts of the ``ends`` that are not among the ``known`` events, each with its event, in order.
 
     ``standing``: the jobs whose failure has been told and is not over, and when each failed. An older
-    success, seen only now, ends nothing.
+    success, seen only now, ends nothing; but any ends a failure that a clock dates later than ``now``.
     """
     failing = dict(standing)
     found = []
@@ -57,7 +57,7 @@ def decide(
         if end.event in known or end.checks_only:
             continue
         since = failing.get(_place(end))
-        if end.success and since is not None and end.at > since:
+        if end.success and since is not None and (end.at > since or since > now):
             del failing[_place(end)]
             found.append((_alert(end), end.event))
         elif not end.success:

@@ -72,7 +72,8 @@ def run_ends(instance: dg.DagsterInstance, since: datetime, now: datetime) -> tu
     """The runs that ended after ``since`` less :data:`OVERLAP`, and the time from which to look next.
 
     Whether a failed run is tried again is noted just after its end: one that ended within
-    :data:`SETTLES` before ``now`` (the wall clock's) and lacks the note is left for the next look.
+    :data:`SETTLES` before ``now`` (the wall clock's) and lacks the note is left for the next look. The next
+    look is never from a later time than ``now``, whatever a clock that was ahead has dated.
     """
     records = instance.get_run_records(
         dg.RunsFilter(statuses=_ENDED, updated_after=since - OVERLAP),
@@ -85,9 +86,9 @@ def run_ends(instance: dg.DagsterInstance, since: datetime, now: datetime) -> tu
         run, updated = record.dagster_run, record.update_timestamp.astimezone(UTC)
         at = datetime.fromtimestamp(record.end_time, UTC) if record.end_time else updated
         unnoted = run.status is dg.DagsterRunStatus.FAILURE and WILL_RETRY_TAG not in run.tags
-        if instance.run_retries_enabled and unnoted and now - at < SETTLES:
+        if instance.run_retries_enabled and unnoted and timedelta() <= now - at < SETTLES:
             return ends, following
-        following = max(following, updated)
+        following = max(following, min(updated, now))
         ends.append(_end(instance, run, at))
     return ends, following
 

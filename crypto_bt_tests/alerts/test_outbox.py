@@ -181,6 +181,24 @@ def test_clock_set_back_after_a_failure_does_not_prolong_the_rest(tmp_path: Path
         assert len(desk.texts) == 1
 
 
+def test_clock_that_was_ahead_for_a_while_holds_nothing_for_longer_than_the_cooldown(tmp_path: Path) -> None:
+    with telegram_desk(tmp_path) as desk:
+        desk.office.send(alert())
+        desk.runs(1)
+        desk.clock.passes(days=365)
+        desk.office.send(alert().as_resolved())
+        desk.runs(1)
+        desk.office.send(alert(what="held while the clock is ahead"))
+        desk.clock.passes(days=-365)
+        desk.office.send(alert("listing"))
+        desk.office.send(alert("listing").as_resolved())
+        desk.runs(40, step=5 * MINUTE)
+        assert ["WARNING coverage" in text for text in desk.texts].count(True) == 2
+        desk.office.send(alert().as_resolved())
+        desk.runs(10)
+        assert sum("RESOLVED coverage" in text for text in desk.texts) == 2
+
+
 def test_info_is_counted_for_the_digest_only(tmp_path: Path) -> None:
     with telegram_desk(tmp_path) as desk:
         desk.office.send(alert("freshness", severity=AlertSeverity.INFO))

@@ -201,6 +201,11 @@ def test_judge_back_within_the_cooldown_waits_unless_critical(
     assert telling.not_before == (NOW + COOLDOWN if waits else None)
 
 
+def test_judge_end_dated_by_a_clock_that_was_ahead_holds_for_the_cooldown_from_now() -> None:
+    ended = Trouble(alert(), 1, NOW, NOW, resolved_at=NOW + timedelta(days=365))
+    assert judge(ended, alert(), NOW, COOLDOWN, held=None).not_before == NOW + COOLDOWN
+
+
 def test_judge_worse_or_news_while_the_return_is_held_takes_its_place() -> None:
     back, until = Trouble(alert(), 1, NOW, NOW), NOW + COOLDOWN
     worse = judge(back, alert(CRITICAL), NOW + MINUTE, COOLDOWN, held=until)

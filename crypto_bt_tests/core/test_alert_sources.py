@@ -17,6 +17,7 @@ from crypto_bt_tests.core.pages import page_of
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+LATER = NOW + 60 * MINUTE
 FAILED = CheckOutcome(
     number=1,
     asset="candles_1h",
@@ -98,7 +99,7 @@ def test_check_told_in_pieces_is_told_the_same_as_at_once(pairs: list[tuple[int,
 
 def test_run_first_failure_retries_quiet_final_failure_follows() -> None:
     ends = [RUN, at(RUN, 5, attempt=2), at(RUN, 9, attempt=3, retried=False)]
-    told = [alert for alert, _ in run_alerts.decide(ends, set(), {})]
+    told = [alert for alert, _ in run_alerts.decide(ends, set(), {}, LATER)]
     assert [alert.news for alert in told] == [False, False, True]
     assert len({alert.id for alert in told}) == 1
     assert "It is tried again." in told[0].doing
@@ -106,30 +107,36 @@ def test_run_first_failure_retries_quiet_final_failure_follows() -> None:
 
 
 def test_run_recovery_follows() -> None:
-    told = run_alerts.decide([RUN, at(RUN, 5, attempt=2, success=True, retried=False)], set(), {})
+    told = run_alerts.decide([RUN, at(RUN, 5, attempt=2, success=True, retried=False)], set(), {}, LATER)
     assert [alert.resolved for alert, _ in told] == [False, True]
 
 
 def test_run_success_without_a_failure_before_says_nothing() -> None:
     success = replace(RUN, success=True)
-    assert run_alerts.decide([success], set(), {}) == []
-    assert run_alerts.decide([success], set(), {"intraday_update": NOW - MINUTE}) == []
+    assert run_alerts.decide([success], set(), {}, LATER) == []
+    assert run_alerts.decide([success], set(), {"intraday_update": NOW - MINUTE}, LATER) == []
 
 
 def test_run_success_before_the_failure_seen_again_ends_nothing() -> None:
-    assert run_alerts.decide([replace(RUN, success=True)], set(), {"data_update": NOW + MINUTE}) == []
+    assert run_alerts.decide([replace(RUN, success=True)], set(), {"data_update": NOW + MINUTE}, LATER) == []
+
+
+def test_run_failure_dated_by_a_clock_that_was_ahead_ends_with_the_next_success() -> None:
+    standing = {"data_update": LATER + timedelta(days=365)}
+    [(alert, _)] = run_alerts.decide([replace(RUN, success=True)], set(), standing, LATER)
+    assert alert.resolved
 
 
 def test_run_that_a_check_stopped_is_left_to_the_check() -> None:
-    assert run_alerts.decide([replace(RUN, checks_only=True)], set(), {}) == []
+    assert run_alerts.decide([replace(RUN, checks_only=True)], set(), {}, LATER) == []
 
 
 def test_run_known_is_not_told_again() -> None:
-    assert run_alerts.decide([RUN], {RUN.event}, {}) == []
+    assert run_alerts.decide([RUN], {RUN.event}, {}, LATER) == []
 
 
 def test_run_by_hand_has_a_name_a_person_knows() -> None:
-    [(alert, _)] = run_alerts.decide([replace(RUN, job="__ASSET_JOB")], set(), {})
+    [(alert, _)] = run_alerts.decide([replace(RUN, job="__ASSET_JOB")], set(), {}, LATER)
     assert alert.where == "assets run by hand"
 
 

@@ -13,7 +13,8 @@ import pytest
 from crypto_bt.alerts import AlertOffice, open_alerts
 from crypto_bt.alerts.history import KEPT_DAYS
 from crypto_bt.core.alert_wiring import Wiring
-from crypto_bt.defs.alert_sensors import report_checks
+from crypto_bt.defs import alert_sensors
+from crypto_bt.defs.alert_sensors import report_checks, report_runs
 from crypto_bt_tests.alerts.samples import Clock
 
 KEY = dg.AssetCheckKey(dg.AssetKey("candles_1h"), "data_age")
@@ -46,6 +47,15 @@ class Looks:
     def words(self) -> list[bool]:
         """Of all that was to be told, whether it tells of an end."""
         return [word.alert.resolved for word in self.office.history.words(self.clock.now - 99 * DAY)]
+
+
+class Behind(datetime):
+    """A clock that was set back by a day, for which what happened just now lies ahead."""
+
+    @classmethod
+    def now(cls, tz: Any = None) -> Any:
+        """A day ago."""
+        return datetime.now(tz) - DAY
 
 
 @pytest.fixture
@@ -83,3 +93,36 @@ def test_check_that_nobody_looked_at_for_long_still_tells_what_stands(looks: Loo
     looks.office.history.prune(looks.clock.now)
     looks.evaluate(passed=False)
     assert looks.look() == 1
+
+
+def test_runs_after_a_clock_was_ahead_are_told_all_the_same(looks: Looks) -> None:
+    @dg.job
+    def data_update() -> None: ...
+
+    desk: Any = SimpleNamespace(alerts=looks.office)
+    ahead = (datetime.now(UTC) + timedelta(days=365)).isoformat()
+    _, cursor = report_runs(looks.instance, desk, ahead)
+    for _ in range(2):
+        run = looks.instance.create_run_for_job(data_update)
+        looks.instance.report_run_failed(run, "It broke.")
+        said, cursor = report_runs(looks.instance, desk, cursor)
+        assert said.startswith("1 ")
+    assert cursor is not None
+    assert datetime.fromisoformat(cursor) <= datetime.now(UTC)
+
+
+def test_runs_that_a_clock_ahead_has_dated_do_not_lead_the_next_look_astray(
+    looks: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dg.job
+    def data_update() -> None: ...
+
+    desk: Any = SimpleNamespace(alerts=looks.office)
+    run = looks.instance.create_run_for_job(data_update)
+    looks.instance.report_run_failed(run, "It broke.")
+    with monkeypatch.context() as behind:
+        behind.setattr(alert_sensors, "datetime", Behind)
+        said, cursor = report_runs(looks.instance, desk, None)
+    assert said.startswith("1 ")
+    assert cursor is not None
+    assert datetime.fromisoformat(cursor) <= Behind.now(UTC)
