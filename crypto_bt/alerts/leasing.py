@@ -1,14 +1,19 @@
 """Leases: which messages are whose to send, and what is muted meanwhile."""
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from crypto_bt.alerts.records import stored, waiting_of
-from crypto_bt.core.alert_routing import Batch, Waiting
+from crypto_bt.core.alert_routing import Batch, Policy, Waiting
+from crypto_bt.core.alert_troubles import Kind
+from crypto_bt.core.alerts import Alert
 
 LEASE: Final = timedelta(seconds=30)
+#: Noted on a delivery that somebody asked for: it is made, whatever was told before.
+ASKED_FOR: Final = "asked for"
 #: An end that the channel was told, or will be, after the word ``w`` of the delivery ``d``.
 END_AFTER: Final = (
     "SELECT 1 FROM words r JOIN deliveries f ON f.word = r.number WHERE r.id = w.id AND r.kind = 'resolved' "
@@ -58,6 +63,44 @@ def apply_mutes(db: sqlite3.Connection, channel: str, now: datetime) -> None:
     )
 
 
+def catch_up(db: sqlite3.Connection, channel: str, policy: Policy) -> None:
+    """Queue what stands, and was told while ``channel`` was not set up."""
+    rows = db.execute(
+        "SELECT w.number, w.alert FROM words w JOIN troubles t ON t.id = w.id AND t.resolved_at IS NULL "
+        "WHERE w.number IN (SELECT max(number) FROM words WHERE kind = 'raised' GROUP BY id) "
+        "AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.word = w.number AND d.channel = ?)",
+        (channel,),
+    ).fetchall()
+    told = [row["number"] for row in rows if policy.tells(Alert.from_json(row["alert"]).severity)]
+    db.executemany(
+        "INSERT INTO deliveries (word, channel, state) VALUES (?, ?, 'queued')",
+        [(number, channel) for number in told],
+    )
+
+
+def queue_again(db: sqlite3.Connection, identity: str, policies: Mapping[str, Policy]) -> int:
+    """Queue the last word on a trouble in every channel that it goes through; in how many."""
+    row = db.execute(
+        "SELECT number, kind, alert FROM words WHERE id = ? ORDER BY number DESC LIMIT 1", (identity,)
+    ).fetchone()
+    if row is None:
+        return 0
+    digest = row["kind"] in (Kind.DIGEST, Kind.PICTURE)
+    severity = Alert.from_json(row["alert"]).severity
+    goes = [
+        name for name, policy in policies.items() if (policy.batched if digest else policy.tells(severity))
+    ]
+    return sum(
+        db.execute(
+            "INSERT INTO deliveries (word, channel, state, reason) VALUES (?, ?, 'queued', ?) "
+            "ON CONFLICT (word, channel) DO UPDATE SET state = 'queued', not_before = '', alone = 0, "
+            "reason = excluded.reason WHERE state != 'leased'",
+            (row["number"], name, ASKED_FOR),
+        ).rowcount
+        for name in goes
+    )
+
+
 def free_misdated(db: sqlite3.Connection, channel: str, now: datetime, longest: timedelta) -> None:
     """What is held for longer than anything is was dated by a clock that was since set back."""
     db.execute(
@@ -97,10 +140,10 @@ def calm_orphans(db: sqlite3.Connection, channel: str) -> None:
     db.execute(
         "UPDATE deliveries SET state = 'calmed' WHERE channel = ?1 AND state = 'queued' AND word IN ("
         " SELECT o.number FROM deliveries e JOIN words o ON o.number = e.word"
-        " WHERE e.channel = ?1 AND e.state = 'queued' AND o.kind = 'resolved'"
+        " WHERE e.channel = ?1 AND e.state = 'queued' AND e.reason != ?2 AND o.kind = 'resolved'"
         f" AND EXISTS ({beginnings})"
         f" AND NOT EXISTS ({beginnings} AND d.state IN ('sent', 'leased', 'queued')))",
-        (channel,),
+        (channel, ASKED_FOR),
     )
 
 

@@ -35,7 +35,7 @@ class AlertOffice:
     @property
     def history(self) -> History:
         """What was told before, and what stands."""
-        return History(self.outbox.database)
+        return History(self.outbox.database, self.outbox.policies)
 
     def send(self, alert: Alert, event: str = "") -> None:
         """Take in ``alert``, once for each ``event``; CryptoBtError when that cannot be."""

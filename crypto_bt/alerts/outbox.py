@@ -20,6 +20,7 @@ from crypto_bt.alerts.leasing import (
     apply_mutes,
     calm_orphans,
     calm_replaced,
+    catch_up,
     due,
     end_lease,
     free_expired,
@@ -98,6 +99,7 @@ class Outbox:
             if state is not None and stored(now) < state["not_before"] <= stored(now + LONGEST_REST):
                 return []
             free_expired(db, channel, now)
+            catch_up(db, channel, policy)
             free_misdated(db, channel, now, self._cooldown)
             apply_mutes(db, channel, now)
             calm_replaced(db, channel, now, batched=policy.batched)
@@ -214,7 +216,8 @@ class Outbox:
             )
         if telling.kind is None or trouble is None:
             return
-        states = {name: "queued" for name, policy in self.policies.items() if _goes_to(policy, trouble.alert)}
+        severity = trouble.alert.severity
+        states = {name: "queued" for name, policy in self.policies.items() if policy.tells(severity)}
         if telling.kind is Kind.RESOLVED:
             db.executemany(
                 "UPDATE deliveries SET state = 'calmed' WHERE word = ? AND channel = ?",
@@ -249,10 +252,6 @@ def _add_delivery(
         "INSERT INTO deliveries (word, channel, state, not_before) VALUES (?, ?, ?, ?)",
         (word, channel, state, stored(not_before) if not_before else ""),
     )
-
-
-def _goes_to(policy: Policy, alert: Alert) -> bool:
-    return not policy.batched or alert.severity is not AlertSeverity.INFO
 
 
 def _raised(db: sqlite3.Connection, trouble: str) -> list[sqlite3.Row]:

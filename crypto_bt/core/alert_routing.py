@@ -40,6 +40,10 @@ class Policy:
     cooldown: timedelta = timedelta(minutes=30)
     quiet: tuple[time, time] | None = None
 
+    def tells(self, severity: AlertSeverity) -> bool:
+        """Whether it goes through the channel at all: what is INFO disturbs nobody."""
+        return not self.batched or severity is not AlertSeverity.INFO
+
     @property
     def direct(self) -> "Policy":
         """The same for a channel that takes everything at once."""

@@ -78,7 +78,7 @@ def state_of_end(raised: Collection[str]) -> str:
 
     Nobody is told of the end who was not told of the beginning; whoever was, of any of it, is.
     """
-    if not raised or not {"sent", "leased", "queued"}.isdisjoint(raised):
+    if not {"sent", "leased", "queued"}.isdisjoint(raised):
         return "queued"
     return next((state for state in ("held", "muted", "poison") if state in raised), "calmed").replace(
         "held", "calmed"

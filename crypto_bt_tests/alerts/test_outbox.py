@@ -132,6 +132,42 @@ def test_resend_sends_the_last_word_again(tmp_path: Path) -> None:
         assert len(set(desk.texts)) == 1
 
 
+def test_channel_set_up_later_is_told_of_what_stands_and_of_its_end(tmp_path: Path) -> None:
+    before = open_alerts(tmp_path, Wiring(), Clock())
+    before.send(critical())
+    before.send(alert("freshness", severity=AlertSeverity.INFO))
+    before.send(alert("listing"))
+    before.deliver()
+    before.send(alert("listing").as_resolved())
+    with telegram_desk(tmp_path) as desk:
+        desk.clock.passes(days=31)
+        desk.office.history.prune(desk.clock.now)
+        desk.runs(10)
+        assert ["CRITICAL data_age" in text for text in desk.texts] == [True]
+        desk.office.send(critical().as_resolved())
+        desk.runs(10)
+        assert ["RESOLVED data_age" in text for text in desk.texts] == [False, True]
+
+
+def test_channel_set_up_later_is_not_told_of_the_end_alone(tmp_path: Path) -> None:
+    open_alerts(tmp_path, Wiring(), Clock()).send(critical())
+    with telegram_desk(tmp_path) as desk:
+        desk.office.send(critical().as_resolved())
+        desk.runs(10)
+        assert desk.texts == []
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_resend_goes_through_every_channel_that_there_is_now(tmp_path: Path, over: bool) -> None:
+    open_alerts(tmp_path, Wiring(), Clock()).send(critical(resolved=False))
+    if over:
+        open_alerts(tmp_path, Wiring(), Clock()).send(critical(resolved=True))
+    with telegram_desk(tmp_path) as desk:
+        assert desk.office.history.resend(critical().id) == 2
+        desk.runs(2)
+        assert ["RESOLVED" in text for text in desk.texts] == [over]
+
+
 def test_news_is_told_though_the_trouble_stands(tmp_path: Path) -> None:
     with telegram_desk(tmp_path) as desk:
         desk.office.send(critical())
@@ -300,4 +336,5 @@ def test_prune_keeps_what_waits_and_stands_and_drops_the_old(tmp_path: Path) -> 
         later = NOON + timedelta(days=31)
         desk.office.history.prune(later)
         assert [trouble.alert.where for trouble in desk.office.history.standing()] == ["stands", "muted"]
-        assert [w.alert.where for w in desk.office.history.words(NOON)] == ["muted"]
+        kept = [w.alert.where for w in desk.office.history.words(NOON)]
+        assert kept == ["muted", "stands"], "what stands is kept with who was told of it"

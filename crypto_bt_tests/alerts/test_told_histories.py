@@ -33,7 +33,7 @@ class Channels:
     @property
     def history(self) -> History:
         """The outbox's."""
-        return History(self.outbox.database)
+        return History(self.outbox.database, self.outbox.policies)
 
     def report(self, severity: AlertSeverity, *, news: bool = False, resolved: bool = False) -> None:
         """The trouble is reported."""

@@ -225,6 +225,7 @@ def test_judge_worse_or_news_while_the_return_is_held_takes_its_place() -> None:
         (["poison"], "poison"),
         (["calmed"], "calmed"),
         (["queued"], "queued"),
+        ([], "calmed"),
     ],
 )
 def test_state_of_end_is_told_to_whoever_was_told_of_any_of_it(raised: list[str], state: str) -> None:
