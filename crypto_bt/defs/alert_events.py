@@ -107,6 +107,7 @@ def _end(instance: dg.DagsterInstance, run: dg.DagsterRun, at: datetime) -> RunE
         attempt=int(run.tags.get(RETRY_NUMBER_TAG, "0")) + 1,
         retried=not success and run.tags.get(WILL_RETRY_TAG) == "true",
         checks_only=checks_only,
+        assets=tuple(sorted(key.to_user_string() for key in run.entity_selection or ())),
     )
 
 
