@@ -80,16 +80,3 @@ def telegram_channel(wiring: Wiring) -> TelegramChannel | None:
 def deliver_critical(root: Path, wiring: Wiring, now: datetime) -> Deliveries:
     """Send what is CRITICAL and due in the home ``root``, from any process, beside Dagster or without it."""
     return open_alerts(root, wiring, lambda: now).deliver((Lane.URGENT,))
-
-
-def report_and_deliver(
-    root: Path, wiring: Wiring, alert: Alert, now: datetime, event: str = ""
-) -> Deliveries:
-    """Take in ``alert`` (once for each ``event``), and send what is CRITICAL and due at once.
-
-    For whoever notices that Dagster itself is dead. Raises CryptoBtError when it cannot be taken in; what
-    cannot be sent now is sent by the next that delivers.
-    """
-    office = open_alerts(root, wiring, lambda: now)
-    office.send(alert, event)
-    return office.deliver((Lane.URGENT,))
