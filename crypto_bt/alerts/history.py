@@ -1,12 +1,13 @@
 """What a person asks of the outbox, and does with it: list, show, mute, send again, forget the old."""
 
+import contextlib
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 from crypto_bt.alerts.database import Database
 from crypto_bt.alerts.leasing import queue_again
-from crypto_bt.alerts.records import ChannelState, Word, channel_of, moment, stored, trouble_of
+from crypto_bt.alerts.records import UNREADABLE, ChannelState, Word, channel_of, moment, stored, trouble_of
 from crypto_bt.core.alert_routing import Policy
 from crypto_bt.core.alert_troubles import Kind, Trouble
 from crypto_bt.core.alerts import Alert
@@ -42,7 +43,10 @@ class History:
         return trouble_of(rows[0]) if rows else None
 
     def words(self, since: datetime, identity: str = "", most: int = 500) -> list[Word]:
-        """What was to be told since then, the newest first; of one trouble, where ``identity`` is given."""
+        """What was to be told since then, the newest first; of one trouble, where ``identity`` is given.
+
+        A word that cannot be read is left out.
+        """
         with self._database.reading() as db:
             rows = db.execute(
                 "SELECT * FROM words WHERE created_at >= ? AND ? IN ('', id) ORDER BY number DESC LIMIT ?",
@@ -54,9 +58,9 @@ class History:
                     "SELECT channel, state, reason FROM deliveries WHERE word = ?", (row["number"],)
                 )
                 deliveries = {fate["channel"]: (fate["state"], fate["reason"]) for fate in fates}
-                alert = Alert.from_json(row["alert"])
-                at = moment(row["created_at"])
-                found.append(Word(row["number"], Kind(row["kind"]), alert, at, deliveries))
+                with contextlib.suppress(*UNREADABLE):
+                    alert, at = Alert.from_json(row["alert"]), moment(row["created_at"])
+                    found.append(Word(row["number"], Kind(row["kind"]), alert, at, deliveries))
             return found
 
     def raised_by_cause(self, since: datetime) -> dict[str, int]:

@@ -1,12 +1,13 @@
 """Leases: which messages are whose to send, and what is muted meanwhile."""
 
+import contextlib
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from crypto_bt.alerts.records import stored, waiting_of
+from crypto_bt.alerts.records import UNREADABLE, stored, waiting_of
 from crypto_bt.core.alert_routing import Batch, Policy, Waiting
 from crypto_bt.core.alert_troubles import Kind
 from crypto_bt.core.alerts import Alert
@@ -71,11 +72,13 @@ def catch_up(db: sqlite3.Connection, channel: str, policy: Policy) -> None:
         "AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.word = w.number AND d.channel = ?)",
         (channel,),
     ).fetchall()
-    told = [row["number"] for row in rows if policy.tells(Alert.from_json(row["alert"]).severity)]
-    db.executemany(
-        "INSERT INTO deliveries (word, channel, state) VALUES (?, ?, 'queued')",
-        [(number, channel) for number in told],
-    )
+    for row in rows:
+        with contextlib.suppress(*UNREADABLE):
+            if policy.tells(Alert.from_json(row["alert"]).severity):
+                db.execute(
+                    "INSERT INTO deliveries (word, channel, state) VALUES (?, ?, 'queued')",
+                    (row["number"], channel),
+                )
 
 
 def queue_again(db: sqlite3.Connection, identity: str, policies: Mapping[str, Policy]) -> int:
@@ -123,7 +126,8 @@ def calm_replaced(db: sqlite3.Connection, channel: str, now: datetime, *, batche
         " WHERE mine.channel = :channel AND mine.state = 'queued' AND (:batched OR mine.not_before != '')"
         " AND its.state IN ('queued', 'leased', 'sent') AND its.not_before <= :now"
         " AND w.kind IN ('raised', 'resolved')"
-        " AND (json_extract(later.alert, '$.severity') = 'critical' OR (w.kind = 'raised' AND NOT EXISTS"
+        " AND (iif(json_valid(later.alert), json_extract(later.alert, '$.severity'), '') = 'critical'"
+        " OR (w.kind = 'raised' AND NOT EXISTS"
         "  (SELECT 1 FROM words r WHERE r.id = w.id AND r.kind = 'resolved'"
         "   AND r.number BETWEEN w.number AND later.number))))",
         {"channel": channel, "batched": batched, "now": stored(now)},
@@ -148,7 +152,10 @@ def calm_orphans(db: sqlite3.Connection, channel: str) -> None:
 
 
 def due(db: sqlite3.Connection, channel: str, now: datetime) -> list[Waiting]:
-    """What may be sent now; an end only when the word on the beginning is not just being sent."""
+    """What may be sent now; an end only when the word on the beginning is not just being sent.
+
+    A word that cannot be read is set aside: it must not hold up the others.
+    """
     rows = db.execute(
         "SELECT w.*, d.alone FROM deliveries d JOIN words w ON w.number = d.word "
         "WHERE d.channel = ? AND d.state = 'queued' AND d.not_before <= ? AND NOT (w.kind = 'resolved' "
@@ -156,7 +163,16 @@ def due(db: sqlite3.Connection, channel: str, now: datetime) -> list[Waiting]:
         "AND v.number < w.number AND e.channel = d.channel AND e.state = 'leased')) ORDER BY w.number",
         (channel, stored(now)),
     )
-    return [waiting_of(row) for row in rows]
+    found = []
+    for row in rows.fetchall():
+        try:
+            found.append(waiting_of(row))
+        except UNREADABLE as error:
+            db.execute(
+                "UPDATE deliveries SET state = 'poison', reason = ? WHERE word = ? AND channel = ?",
+                (f"It cannot be read: {error}"[:200], row["number"], channel),
+            )
+    return found
 
 
 def lease(db: sqlite3.Connection, channel: str, batch: Batch, now: datetime) -> Leased:

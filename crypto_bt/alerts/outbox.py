@@ -108,7 +108,8 @@ class Outbox:
                 "SELECT * FROM messages WHERE channel = ? AND at > ? AND state != 'failed'",
                 (channel, stored(now - _HOUR)),
             )
-            batches = decide(due(db, channel, now), list(map(told_of, told)), policy, now)
+            lately = [one for one in map(told_of, told) if one is not None]
+            batches = decide(due(db, channel, now), lately, policy, now)
             chosen = [batch for batch in batches if batch.lane in lanes]
             return [lease(db, channel, batch, now) for batch in chosen[:at_most]]
 

@@ -1,5 +1,6 @@
 """The outbox: told once, counted after that, held while muted, small for ever."""
 
+import os
 import sqlite3
 import stat
 from datetime import timedelta
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from crypto_bt.alerts import AlertOffice, Report, open_alerts
-from crypto_bt.alerts.database import OutboxDamaged
+from crypto_bt.alerts.database import Database, OutboxDamaged
 from crypto_bt.core.alert_routing import Lane, Policy
 from crypto_bt.core.alert_text import PICTURED
 from crypto_bt.core.alert_wiring import Wiring
@@ -278,6 +279,54 @@ def test_database_whose_damage_a_reader_finds_is_said_with_the_next_delivery(tmp
             desk.office.history.standing()
         desk.runs(5)
         assert ["outbox_damaged" in text for text in desk.texts] == [True]
+
+
+def test_database_whose_damage_two_find_loses_nothing_that_the_first_took_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (open_alerts(tmp_path, Wiring(), Clock()) for _ in range(2))
+    first.send(alert())
+    (tmp_path / "outbox.db").write_bytes(b"no database" * 1000)
+    moves = Database._set_aside
+    fired = []
+
+    def late(self: Database, damaged: os.stat_result | None) -> None:
+        monkeypatch.setattr(Database, "_set_aside", moves)
+        first.send(critical())
+        fired.append(first.history.standing())
+        moves(self, damaged)
+
+    monkeypatch.setattr(Database, "_set_aside", late)
+    with pytest.raises(OutboxDamaged):
+        second.history.standing()
+    assert len(fired) == 1
+    assert second.history.standing() == fired[0] != []
+    assert (tmp_path / "outbox.db.damaged").read_bytes().startswith(b"no database")
+
+
+@pytest.mark.parametrize(
+    "spoiled", ["replace(alert, 'warning', 'notice')", "'{'", "'7'", "replace(alert, '2026', 'year')"]
+)
+def test_word_that_cannot_be_read_is_set_aside_and_holds_up_nothing(tmp_path: Path, spoiled: str) -> None:
+    with telegram_desk(tmp_path) as desk:
+        desk.office.send(alert())
+        with sqlite3.connect(tmp_path / "outbox.db") as raw:
+            for table in ("words", "troubles"):
+                raw.execute(f"UPDATE {table} SET alert = {spoiled}")
+        raw.close()
+        desk.office.send(critical())
+        desk.runs(10)
+        assert ["CRITICAL data_age" in text for text in desk.texts] == [True]
+        assert [trouble.alert.cause for trouble in desk.office.history.standing()] == ["data_age"]
+        assert states(desk.office) == ["sent"]
+        with sqlite3.connect(tmp_path / "outbox.db") as raw:
+            assert raw.execute("SELECT DISTINCT state FROM deliveries WHERE word = 1").fetchall() == [
+                ("poison",)
+            ]
+        raw.close()
+        desk.office.send(alert())
+        desk.runs(10)
+        assert "WARNING coverage" in desk.texts[-1], "what was not understood is told when it is seen again"
 
 
 def test_database_that_cannot_be_opened_says_what_to_do(tmp_path: Path) -> None:
