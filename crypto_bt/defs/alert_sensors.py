@@ -1,5 +1,6 @@
 """The sensors that take alerts into the outbox, and the one that sends them."""
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,8 +13,10 @@ from crypto_bt.alerts import Report
 from crypto_bt.core import check_alerts, freshness_alerts, run_alerts
 from crypto_bt.core.alert_wiring import Wiring
 from crypto_bt.core.alerts import Alert
+from crypto_bt.core.errors import CryptoBtError
 from crypto_bt.core.holds import NIGHT
 from crypto_bt.defs.alert_events import check_marks, check_outcomes, freshness_changes, run_ends
+from crypto_bt.defs.night_watch import tell_holds
 from crypto_bt.defs.resources import Desk
 from crypto_bt.defs.schedules import WHY_OFF
 from crypto_bt.defs.upkeep import switched_off
@@ -29,7 +32,8 @@ ABOUT: Final = {
     "until one succeeds; a run that only a blocking check stopped is told by the check.",
     "freshness_changes": "Every 5 minutes: counts for the digest which assets their freshness policies call "
     "late. Nobody is disturbed for it: the checks on data age are.",
-    "alert_outbox": "Every 20 seconds: sends what waits in the outbox. CRITICAL at once; warnings "
+    "alert_outbox": "Every 20 seconds: sends what waits in the outbox, and reports a safeguard's hold that "
+    "nobody was told of. CRITICAL at once; warnings "
     "too, and those that follow gathered over 5 minutes, at most 10 messages in an hour.",
 }
 #: Assets that only a night makes.
@@ -130,6 +134,8 @@ def report_freshness(instance: dg.DagsterInstance, desk: Desk, cursor: str | Non
 def deliver_alerts(instance: dg.DagsterInstance, desk: Desk, cursor: str | None) -> tuple[str, str | None]:
     """Send what is due; what a channel does not take waits."""
     office = desk.alerts
+    with contextlib.suppress(CryptoBtError):
+        tell_holds(desk)
     done = office.deliver()
     troubles = [f"{channel}: {said}" for channel, said in done.troubles.items()]
     remarks = [
