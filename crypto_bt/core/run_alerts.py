@@ -33,8 +33,8 @@ class RunEnd:
     """The end of a run of ``job`` at ``at``: it succeeded, or failed because of ``why``.
 
     ``partition``: its only one, or "first to last" of a range. ``assets``: those that a person chose.
-    ``attempt`` counts from 1; ``retried``: another attempt follows. ``checks_only``: nothing failed but
-    blocking checks, which are told by themselves.
+    ``attempt`` counts from 1; ``retried``: another attempt follows. ``told_elsewhere``: nothing failed but
+    blocking checks, which are told by themselves, or it was ended for its time, which is told as job_late.
     """
 
     run: str
@@ -45,7 +45,7 @@ class RunEnd:
     partition: str = ""
     attempt: int = 1
     retried: bool = False
-    checks_only: bool = False
+    told_elsewhere: bool = False
     assets: tuple[str, ...] = ()
 
     @property
@@ -67,7 +67,7 @@ def decide(
     failing = dict(standing)
     found = []
     for end in sorted(ends, key=lambda end: (end.at, end.run)):
-        if end.event in known or end.checks_only:
+        if end.event in known or end.told_elsewhere:
             continue
         if not end.success:
             failing[_place(end)] = end.at

@@ -129,7 +129,7 @@ def test_run_failure_dated_by_a_clock_that_was_ahead_ends_with_the_next_success(
 
 
 def test_run_that_a_check_stopped_is_left_to_the_check() -> None:
-    assert run_alerts.decide([replace(RUN, checks_only=True)], set(), {}, LATER) == []
+    assert run_alerts.decide([replace(RUN, told_elsewhere=True)], set(), {}, LATER) == []
 
 
 def test_run_known_is_not_told_again() -> None:

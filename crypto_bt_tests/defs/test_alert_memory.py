@@ -1,5 +1,7 @@
 """What the alert sensors have told is not told again, however long ago; nor what they chose not to tell."""
 
+import logging
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,6 +11,8 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
+from dagster._daemon.monitoring.run_monitoring import check_run_timeout
 
 from crypto_bt.alerts import AlertOffice, open_alerts
 from crypto_bt.alerts.history import KEPT_DAYS
@@ -126,3 +130,24 @@ def test_runs_that_a_clock_ahead_has_dated_do_not_lead_the_next_look_astray(
     assert said.startswith("1 ")
     assert cursor is not None
     assert datetime.fromisoformat(cursor) <= Behind.now(UTC)
+
+
+@pytest.mark.parametrize(("limit", "told"), [("1", 0), ("", 1)])
+def test_run_that_was_ended_for_its_time_is_left_to_whoever_tells_that_it_is_late(
+    looks: Looks, limit: str, told: int
+) -> None:
+    @dg.job
+    def data_update() -> None: ...
+
+    tags = {MAX_RUNTIME_SECONDS_TAG: limit} if limit else {}
+    run = looks.instance.create_run_for_job(data_update, tags=tags)
+    start = dg.DagsterEvent(event_type_value="PIPELINE_START", job_name=run.job_name)
+    looks.instance.report_dagster_event(start, run.run_id, timestamp=time.time() - 60)
+    record = looks.instance.get_run_record_by_id(run.run_id)
+    assert record is not None
+    with pytest.MonkeyPatch.context() as launcher:
+        launcher.setattr(type(looks.instance.run_launcher), "terminate", lambda *_, **__: True)
+        check_run_timeout(looks.instance, record, logging.getLogger(), 0.0 if limit else 1.0)
+    desk: Any = SimpleNamespace(alerts=looks.office)
+    report_runs(looks.instance, desk, None)
+    assert len(looks.words) == told
