@@ -169,6 +169,19 @@ def test_resend_goes_through_every_channel_that_there_is_now(tmp_path: Path, ove
         assert ["RESOLVED" in text for text in desk.texts] == [over]
 
 
+def test_resend_of_an_end_that_was_muted_tells_it(tmp_path: Path) -> None:
+    with telegram_desk(tmp_path) as desk:
+        desk.office.history.mute("coverage", NOON + MINUTE)
+        desk.office.send(alert())
+        desk.runs(0.5)
+        desk.office.send(alert().as_resolved())
+        desk.runs(10)
+        assert desk.texts == []
+        desk.office.history.resend(alert().id)
+        desk.runs(10)
+        assert ["RESOLVED" in text for text in desk.texts] == [True]
+
+
 def test_news_is_told_though_the_trouble_stands(tmp_path: Path) -> None:
     with telegram_desk(tmp_path) as desk:
         desk.office.send(critical())
