@@ -7,7 +7,6 @@ from crypto_bt.alerts.office import (
     AlertOffice,
     deliver_critical,
     open_alerts,
-    report_and_deliver,
     telegram_channel,
 )
 from crypto_bt.alerts.outbox import Outbox, Report
@@ -23,6 +22,5 @@ __all__ = [
     "deliver_critical",
     "open_alerts",
     "ping",
-    "report_and_deliver",
     "telegram_channel",
 ]

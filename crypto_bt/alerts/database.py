@@ -1,15 +1,18 @@
 """The SQLite file of the outbox: opened for each piece of work, written in whole transactions.
 
 It is small and of its own, so that nothing else that breaks takes the alerts along. A damaged file is
-set aside (``.damaged``) and begun anew.
+set aside (``.damaged``) and begun anew, by one process at a time.
 """
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
+
+import filelock
 
 from crypto_bt.core.errors import CryptoBtError
 
@@ -95,7 +98,9 @@ class Database:
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
+        opened = None
         try:
+            opened = self._touch()
             with closing(self._open()) as connection:
                 yield connection
         except sqlite3.OperationalError as error:
@@ -106,16 +111,23 @@ class Database:
         except sqlite3.IntegrityError:
             raise
         except sqlite3.DatabaseError as error:
-            self._set_aside()
+            self._set_aside(opened)
             raise OutboxDamaged(
                 f"The alerts' database {self.path} was damaged: {error}.", f"It is kept as {self.aside}."
             ) from error
 
-    def _open(self) -> sqlite3.Connection:
+    def _touch(self) -> os.stat_result:
+        """Make the file where there is none; which one it is."""
         try:
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE))
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
+            try:
+                return os.fstat(handle)
+            finally:
+                os.close(handle)
         except OSError as error:
             raise sqlite3.OperationalError(error.strerror or str(error)) from error
+
+    def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=PATIENCE_SECONDS, isolation_level=None)
         try:
             connection.row_factory = sqlite3.Row
@@ -142,8 +154,13 @@ class Database:
             connection.execute("ROLLBACK")
             raise
 
-    def _set_aside(self) -> None:
-        for suffix in ("-wal", "-shm"):
-            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-        if self.path.exists():
+    def _set_aside(self, damaged: os.stat_result | None) -> None:
+        """Move the file ``damaged`` away, unless whoever found the damage as well has done it by now."""
+        lock = filelock.FileLock(self.path.with_name(self.path.name + ".lock"), PATIENCE_SECONDS, _FILE_MODE)
+        # Whoever cannot move it leaves it: the next to use it finds the damage again.
+        with contextlib.suppress(filelock.Timeout, OSError), lock:
+            if damaged is None or not os.path.samestat(self.path.stat(), damaged):
+                return
+            for suffix in ("-wal", "-shm"):
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
             self.path.replace(self.aside)

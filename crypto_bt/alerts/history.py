@@ -1,11 +1,14 @@
 """What a person asks of the outbox, and does with it: list, show, mute, send again, forget the old."""
 
-from collections.abc import Collection
+import contextlib
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 from crypto_bt.alerts.database import Database
-from crypto_bt.alerts.records import ChannelState, Word, channel_of, moment, stored, trouble_of
+from crypto_bt.alerts.leasing import queue_again
+from crypto_bt.alerts.records import UNREADABLE, ChannelState, Word, channel_of, moment, stored, trouble_of
+from crypto_bt.core.alert_routing import Policy
 from crypto_bt.core.alert_troubles import Kind, Trouble
 from crypto_bt.core.alerts import Alert
 from crypto_bt.core.errors import UsageError
@@ -17,10 +20,11 @@ _UNDER_WAY: Final = "'queued', 'leased', 'muted'"
 
 
 class History:
-    """The past and present of the outbox in ``database``."""
+    """The past and present of the outbox in ``database``, served through ``policies`` (by channel)."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, policies: Mapping[str, Policy]) -> None:
         self._database = database
+        self._policies = policies
 
     def standing(self) -> list[Trouble]:
         """The troubles that are not over, the oldest first."""
@@ -39,7 +43,10 @@ class History:
         return trouble_of(rows[0]) if rows else None
 
     def words(self, since: datetime, identity: str = "", most: int = 500) -> list[Word]:
-        """What was to be told since then, the newest first; of one trouble, where ``identity`` is given."""
+        """What was to be told since then, the newest first; of one trouble, where ``identity`` is given.
+
+        A word that cannot be read is left out.
+        """
         with self._database.reading() as db:
             rows = db.execute(
                 "SELECT * FROM words WHERE created_at >= ? AND ? IN ('', id) ORDER BY number DESC LIMIT ?",
@@ -51,9 +58,9 @@ class History:
                     "SELECT channel, state, reason FROM deliveries WHERE word = ?", (row["number"],)
                 )
                 deliveries = {fate["channel"]: (fate["state"], fate["reason"]) for fate in fates}
-                alert = Alert.from_json(row["alert"])
-                at = moment(row["created_at"])
-                found.append(Word(row["number"], Kind(row["kind"]), alert, at, deliveries))
+                with contextlib.suppress(*UNREADABLE):
+                    alert, at = Alert.from_json(row["alert"]), moment(row["created_at"])
+                    found.append(Word(row["number"], Kind(row["kind"]), alert, at, deliveries))
             return found
 
     def raised_by_cause(self, since: datetime) -> dict[str, int]:
@@ -103,14 +110,9 @@ class History:
             return {row["cause"]: moment(row["until"]) for row in rows}
 
     def resend(self, identity: str) -> int:
-        """Queue the last word on a trouble again in every channel; how many channels."""
+        """Queue the last word on a trouble again in every channel that there is now; how many channels."""
         with self._database.writing() as db:
-            changed = db.execute(
-                "UPDATE deliveries SET state = 'queued', not_before = '', alone = 0, reason = '' "
-                "WHERE word = (SELECT max(number) FROM words WHERE id = ?) AND state != 'leased'",
-                (identity,),
-            )
-            return changed.rowcount
+            return queue_again(db, identity, self._policies)
 
     def prune(self, now: datetime) -> None:
         """Forget what is over or was told long ago, and the oldest of too much; then give the room back."""
@@ -118,9 +120,12 @@ class History:
         with self._database.writing() as db:
             waiting = f"SELECT word FROM deliveries WHERE state IN ({_UNDER_WAY})"
             standing = "SELECT id FROM troubles WHERE resolved_at IS NULL"
+            # It says which channels know of what stands.
+            last = f"SELECT max(number) FROM words WHERE kind = 'raised' AND id IN ({standing}) GROUP BY id"
             db.execute(
-                f"DELETE FROM words WHERE (number NOT IN ({waiting}) AND (created_at < ? OR number <= "
-                f"(SELECT max(number) FROM words) - ?)) OR (created_at < ? AND id NOT IN ({standing}))",
+                f"DELETE FROM words WHERE number NOT IN ({last}) AND ((number NOT IN ({waiting}) AND "
+                "(created_at < ? OR number <= (SELECT max(number) FROM words) - ?)) "
+                f"OR (created_at < ? AND id NOT IN ({standing})))",
                 (old, KEPT_WORDS, old),
             )
             db.execute(f"UPDATE words SET picture = NULL WHERE number NOT IN ({waiting})")

@@ -35,15 +35,15 @@ class AlertOffice:
     @property
     def history(self) -> History:
         """What was told before, and what stands."""
-        return History(self.outbox.database)
+        return History(self.outbox.database, self.outbox.policies)
 
     def send(self, alert: Alert, event: str = "") -> None:
         """Take in ``alert``, once for each ``event``; CryptoBtError when that cannot be."""
         self.outbox.report(alert, self.clock(), event)
 
-    def send_all(self, reports: Sequence[Report]) -> int:
-        """Take in all of ``reports`` or none; how many were new."""
-        return self.outbox.report_all(reports, self.clock())
+    def send_all(self, reports: Sequence[Report], looked_at: Collection[str] = ()) -> int:
+        """Take in all of ``reports`` or none; how many were new. See :meth:`Outbox.report_all`."""
+        return self.outbox.report_all(reports, self.clock(), looked_at)
 
     def recent(self, since: datetime) -> list[Alert]:
         """What was told, or was to be, since then, in that order."""
@@ -80,16 +80,3 @@ def telegram_channel(wiring: Wiring) -> TelegramChannel | None:
 def deliver_critical(root: Path, wiring: Wiring, now: datetime) -> Deliveries:
     """Send what is CRITICAL and due in the home ``root``, from any process, beside Dagster or without it."""
     return open_alerts(root, wiring, lambda: now).deliver((Lane.URGENT,))
-
-
-def report_and_deliver(
-    root: Path, wiring: Wiring, alert: Alert, now: datetime, event: str = ""
-) -> Deliveries:
-    """Take in ``alert`` (once for each ``event``), and send what is CRITICAL and due at once.
-
-    For whoever notices that Dagster itself is dead. Raises CryptoBtError when it cannot be taken in; what
-    cannot be sent now is sent by the next that delivers.
-    """
-    office = open_alerts(root, wiring, lambda: now)
-    office.send(alert, event)
-    return office.deliver((Lane.URGENT,))

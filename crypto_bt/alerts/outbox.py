@@ -2,7 +2,8 @@
 
 A word in it goes through each channel by itself: ``queued``, then ``leased`` to whoever sends it, then
 ``sent``; ``poison`` if the channel refuses it for good, ``muted`` while a person mutes its cause, ``calmed``
-if the trouble went before its return was told. A lease that nobody ends is free again after 30 seconds.
+if the trouble went before its return was told, or a later word says more. A lease that nobody ends is free
+again after 30 seconds.
 """
 
 import sqlite3
@@ -13,10 +14,22 @@ from pathlib import Path
 from typing import Final
 
 from crypto_bt.alerts.database import Database, OutboxDamaged
-from crypto_bt.alerts.leasing import Leased, apply_mutes, end_lease, free_expired, lease
-from crypto_bt.alerts.records import kept, stored, told_of, trouble_of, waiting_of
+from crypto_bt.alerts.leasing import (
+    END_AFTER,
+    Leased,
+    apply_mutes,
+    calm_orphans,
+    calm_replaced,
+    catch_up,
+    due,
+    end_lease,
+    free_expired,
+    free_misdated,
+    lease,
+)
+from crypto_bt.alerts.records import kept, moment, stored, told_of, trouble_of
 from crypto_bt.core.alert_routing import Lane, Policy, decide
-from crypto_bt.core.alert_troubles import Kind, judge
+from crypto_bt.core.alert_troubles import Kind, judge, state_of_end
 from crypto_bt.core.alerts import Alert, AlertSeverity
 
 #: Waits after the first, second ... failure in a row of a channel.
@@ -45,16 +58,20 @@ class Outbox:
         """Take in ``alert`` for good; CryptoBtError when that cannot be."""
         self.report_all([Report(alert, event)], now)
 
-    def report_all(self, reports: Iterable[Report], now: datetime) -> int:
-        """Take in all of ``reports`` or none; how many were new events."""
+    def report_all(self, reports: Iterable[Report], now: datetime, looked_at: Collection[str] = ()) -> int:
+        """Take in all of ``reports`` or none; how many were new events.
+
+        ``looked_at``: events of which whoever reports has made up its mind; all of them count as taken in
+        from now on, and are remembered as long as new ones: they are forgotten together, never some of them.
+        """
         given = list(reports)
-        if not given:
+        if not given and not looked_at:
             return 0
         try:
-            return self._take_in(given, now)
+            return self._take_in(given, now, looked_at)
         except OutboxDamaged:
             # The damaged file is set aside by now: this begins a new one.
-            return self._take_in(given, now)
+            return self._take_in(given, now, looked_at)
 
     def add_digest(self, alert: Alert, html: str, picture: bytes | None, now: datetime, event: str) -> bool:
         """Queue a digest for the channels that take messages, once for each ``event``; whether it was new."""
@@ -82,17 +99,17 @@ class Outbox:
             if state is not None and stored(now) < state["not_before"] <= stored(now + LONGEST_REST):
                 return []
             free_expired(db, channel, now)
+            catch_up(db, channel, policy)
+            free_misdated(db, channel, now, self._cooldown)
             apply_mutes(db, channel, now)
-            waiting = db.execute(
-                "SELECT w.*, d.alone FROM deliveries d JOIN words w ON w.number = d.word "
-                "WHERE d.channel = ? AND d.state = 'queued' AND d.not_before <= ? ORDER BY w.number",
-                (channel, stored(now)),
-            )
+            calm_replaced(db, channel, now, batched=policy.batched)
+            calm_orphans(db, channel)
             told = db.execute(
                 "SELECT * FROM messages WHERE channel = ? AND at > ? AND state != 'failed'",
                 (channel, stored(now - _HOUR)),
             )
-            batches = decide(list(map(waiting_of, waiting)), list(map(told_of, told)), policy, now)
+            lately = [one for one in map(told_of, told) if one is not None]
+            batches = decide(due(db, channel, now), lately, policy, now)
             chosen = [batch for batch in batches if batch.lane in lanes]
             return [lease(db, channel, batch, now) for batch in chosen[:at_most]]
 
@@ -137,6 +154,10 @@ class Outbox:
                 (state, alone, reason, number),
             )
 
+    @property
+    def _cooldown(self) -> timedelta:
+        return max((policy.cooldown for policy in self.policies.values()), default=timedelta())
+
     def _tell_damage(self, now: datetime) -> None:
         """Report, once, that a damaged file was set aside, whoever found it."""
         try:
@@ -159,24 +180,27 @@ class Outbox:
         )
         self.report(told, now, event)
 
-    def _take_in(self, reports: Sequence[Report], now: datetime) -> int:
+    def _take_in(self, reports: Sequence[Report], now: datetime, looked_at: Collection[str]) -> int:
         new = 0
         with self.database.writing() as db:
             for report in reports:
                 if not report.event or _is_new(db, report.event, now):
                     new += 1
                     self._take_one(db, kept(report.alert), now)
+            db.executemany(
+                "INSERT OR REPLACE INTO events VALUES (?, ?)", [(event, stored(now)) for event in looked_at]
+            )
         return new
 
     def _take_one(self, db: sqlite3.Connection, alert: Alert, now: datetime) -> None:
         row = db.execute("SELECT * FROM troubles WHERE id = ?", (alert.id,)).fetchone()
-        held = db.execute(
-            "SELECT w.number FROM words w JOIN deliveries d ON d.word = w.number "
-            "WHERE w.id = ? AND d.state = 'queued' AND d.not_before > ?",
-            (alert.id, stored(now)),
-        ).fetchall()
-        cooldown = max((policy.cooldown for policy in self.policies.values()), default=timedelta())
-        telling = judge(trouble_of(row), alert, now, cooldown, bool(held))
+        raised = _raised(db, alert.id)
+        latest = stored(now + self._cooldown)
+        held = [
+            one for one in raised if one["state"] == "queued" and stored(now) < one["not_before"] <= latest
+        ]
+        until = max((moment(told["not_before"]) for told in held), default=None)
+        telling = judge(trouble_of(row), alert, now, self._cooldown, until)
         if (trouble := telling.trouble) is not None:
             ended = trouble.resolved_at
             db.execute(
@@ -191,18 +215,23 @@ class Outbox:
                     stored(ended) if ended else None,
                 ),
             )
-        if telling.calmed:
-            db.executemany("UPDATE deliveries SET state = 'calmed' WHERE word = ?", [tuple(w) for w in held])
-        if telling.kind is not None and trouble is not None:
-            earlier = _earlier(db, alert.id)
-            number = _add_word(db, telling.kind, trouble.alert, now)
-            for name, policy in self.policies.items():
-                if policy.batched and trouble.alert.severity is AlertSeverity.INFO:
-                    continue
-                before = earlier.get(name, "sent") if telling.kind is Kind.RESOLVED else "sent"
-                # Nobody is told of the end who was not told of the beginning.
-                state = before if before in ("muted", "calmed", "poison") else "queued"
-                _add_delivery(db, number, name, state, telling.not_before)
+        if telling.kind is None or trouble is None:
+            return
+        severity = trouble.alert.severity
+        states = {name: "queued" for name, policy in self.policies.items() if policy.tells(severity)}
+        if telling.kind is Kind.RESOLVED:
+            db.executemany(
+                "UPDATE deliveries SET state = 'calmed' WHERE word = ? AND channel = ?",
+                [(told["number"], told["channel"]) for told in held],
+            )
+            for name in states:
+                of = [told for told in raised if told["channel"] == name]
+                states[name] = state_of_end(["held" if told in held else told["state"] for told in of])
+            if set(states.values()) == {"calmed"}:
+                return
+        number = _add_word(db, telling.kind, trouble.alert, now)
+        for name, state in states.items():
+            _add_delivery(db, number, name, state, telling.not_before)
 
 
 def _is_new(db: sqlite3.Connection, event: str, now: datetime) -> bool:
@@ -226,11 +255,10 @@ def _add_delivery(
     )
 
 
-def _earlier(db: sqlite3.Connection, trouble: str) -> dict[str, str]:
-    """What became, by channel, of the last word that this trouble has come."""
-    rows = db.execute(
-        "SELECT d.channel, d.state FROM words w JOIN deliveries d ON d.word = w.number "
-        "WHERE w.id = ? AND w.kind = 'raised' ORDER BY w.number",
+def _raised(db: sqlite3.Connection, trouble: str) -> list[sqlite3.Row]:
+    """The words that this trouble has come, in each channel since the last that it was over."""
+    return db.execute(
+        f"SELECT w.number, d.channel, d.state, d.not_before FROM words w JOIN deliveries d "
+        f"ON d.word = w.number WHERE w.id = ? AND w.kind = 'raised' AND NOT EXISTS ({END_AFTER})",
         (trouble,),
-    )
-    return {row["channel"]: row["state"] for row in rows}
+    ).fetchall()

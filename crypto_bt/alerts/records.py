@@ -8,10 +8,13 @@ from typing import Final
 from crypto_bt.core.alert_routing import Lane, Told, Waiting
 from crypto_bt.core.alert_troubles import Kind, Trouble
 from crypto_bt.core.alerts import Alert
+from crypto_bt.core.errors import UsageError
 
 #: Most characters that are kept of what an alert says, and of each of its other texts.
 KEPT_OF_WHAT: Final = 8_000
 KEPT_OF_REST: Final = 1_000
+#: What reading a row raises that an other version, or nobody, has written.
+UNREADABLE: Final = (UsageError, ValueError, TypeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +63,23 @@ def _storable(text: str) -> str:
 
 
 def trouble_of(row: sqlite3.Row | None) -> Trouble | None:
-    """A row of ``troubles``."""
+    """A row of ``troubles``; None for one that cannot be read, which is as if nothing were known."""
     if row is None:
         return None
-    return Trouble(
-        Alert.from_json(row["alert"]),
-        row["count"],
-        moment(row["opened_at"]),
-        moment(row["last_at"]),
-        moment(row["resolved_at"]) if row["resolved_at"] else None,
-    )
+    try:
+        return Trouble(
+            Alert.from_json(row["alert"]),
+            row["count"],
+            moment(row["opened_at"]),
+            moment(row["last_at"]),
+            moment(row["resolved_at"]) if row["resolved_at"] else None,
+        )
+    except UNREADABLE:
+        return None
 
 
 def waiting_of(row: sqlite3.Row) -> Waiting:
-    """A row of ``words`` joined with its delivery."""
+    """A row of ``words`` joined with its delivery; raises one of :data:`UNREADABLE`."""
     return Waiting(
         row["number"],
         Kind(row["kind"]),
@@ -83,9 +89,12 @@ def waiting_of(row: sqlite3.Row) -> Waiting:
     )
 
 
-def told_of(row: sqlite3.Row) -> Told:
-    """A row of ``messages``."""
-    return Told(moment(row["at"]), row["chat"], Lane(row["lane"]))
+def told_of(row: sqlite3.Row) -> Told | None:
+    """A row of ``messages``; None for one that cannot be read."""
+    try:
+        return Told(moment(row["at"]), row["chat"], Lane(row["lane"]))
+    except UNREADABLE:
+        return None
 
 
 def channel_of(row: sqlite3.Row) -> ChannelState:

@@ -1,23 +1,21 @@
 """``crypto-bt deadman``: for cron, which is no part of what it watches."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crypto_bt.alerts import ping, report_and_deliver
+from crypto_bt.alerts import AlertOffice, Report, ping
 from crypto_bt.commands.homes import HomeOption, JsonOption, open_home
 from crypto_bt.commands.output import UNWELL, Output
-from crypto_bt.core.alerts import Alert, AlertSeverity
-from crypto_bt.core.dead_man import silent_parts
+from crypto_bt.core.alerts import Alert
+from crypto_bt.core.dead_man import silent_parts, switch_alerts, switch_ends
 from crypto_bt.core.errors import CryptoBtError
 from crypto_bt.settings import Settings
 
 if TYPE_CHECKING:
     from crypto_bt.defs.resources import Desk
-
-CAUSE: Final = "daemon_dead"
 
 
 def deadman(
@@ -41,12 +39,10 @@ def deadman(
     settings, out = open_home(home), Output(as_json=as_json)
     desk = Desk.open(settings)
     now = desk.clock()
-    dead = dead_parts(desk, timedelta(seconds=max_age), now)
-    called = ""
-    if dead:
-        tell(settings.CRYPTO_BT_HOME, settings, dead, now)
-    else:
-        called = _call(desk, settings, now)
+    found = findings(desk, timedelta(seconds=max_age), now)
+    dead = [alert.what for alert in found]
+    tell(desk.alerts, found)
+    called = "" if dead else _call(settings)
     for text in dead:
         out.say(text, style="red")
     if not dead:
@@ -56,8 +52,8 @@ def deadman(
         raise typer.Exit(UNWELL)
 
 
-def dead_parts(desk: "Desk", max_age: timedelta, now: datetime) -> list[str]:
-    """What is dead or stale in the home of ``desk``, a sentence each."""
+def findings(desk: "Desk", max_age: timedelta, now: datetime) -> list[Alert]:
+    """What is dead or stale in the home of ``desk``, each as an alert of its own."""
     from crypto_bt.core.quality import data_age
     from crypto_bt.core.verdict import Severity
     from crypto_bt.defs.execute import open_instance
@@ -65,26 +61,26 @@ def dead_parts(desk: "Desk", max_age: timedelta, now: datetime) -> list[str]:
     from crypto_bt.defs.upkeep import late_backup
 
     with open_instance(desk.home) as instance:
-        beats = daemon_heartbeats(instance)
-    late, current = [], desk.store.current()
+        silent = silent_parts(daemon_heartbeats(instance), DAEMONS, max_age, now)
+    late, current = {}, desk.store.current()
     for timeframe in desk.settings.TIMEFRAMES if current else ():
         closes = [item.last + timeframe.delta for item in current.of(timeframe.dataset)] if current else []
         verdict = data_age(timeframe, max(closes, default=None), now)
         if not verdict.passed and verdict.severity is Severity.ERROR:
-            late.append(verdict.what)
-    backup = late_backup(desk, now)
-    return silent_parts(beats, DAEMONS, [*late, *([backup] if backup else [])], max_age, now)
+            late[timeframe.dataset] = verdict.what
+    return switch_alerts(silent, late, late_backup(desk, now), now, desk.settings.home_option)
 
 
-def tell(root: Path, settings: Settings, dead: list[str], now: datetime) -> None:
-    """Raise the alarm, once until it is over, and send it from here."""
-    report_and_deliver(root, settings.alert_wiring, _alarm(" ".join(dead), settings, now), now)
+def tell(office: AlertOffice, found: Sequence[Alert]) -> None:
+    """Raise the alarm, once until it is over, say what is over, and send it from here."""
+    standing = [trouble.alert for trouble in office.history.standing()]
+    reports = [Report(alert) for alert in (*found, *switch_ends(standing, found))]
+    if office.send_all(reports):
+        office.deliver()
 
 
-def _call(desk: "Desk", settings: Settings, now: datetime) -> str:
-    """Say that the alarm is over, if there was one, and call the address."""
-    if any(trouble.alert.cause == CAUSE for trouble in desk.alerts.history.standing()):
-        desk.alerts.send(_alarm("Daemon and candles are alive again.", settings, now).as_resolved())
+def _call(settings: Settings) -> str:
+    """Call the address."""
     if settings.DEADMAN_URL is None:
         return ""
     try:
@@ -92,17 +88,3 @@ def _call(desk: "Desk", settings: Settings, now: datetime) -> str:
     except CryptoBtError as error:
         return f"Not called: {error}"
     return "The address DEADMAN_URL was called."
-
-
-def _alarm(what: str, settings: Settings, now: datetime) -> Alert:
-    return Alert(
-        cause=CAUSE,
-        severity=AlertSeverity.CRITICAL,
-        what=what,
-        where="daemon",
-        value="",
-        limit="",
-        since=now,
-        command=f"crypto-bt status{settings.home_option}",
-        doing="The supervisor, if it runs, starts what is dead again.",
-    )

@@ -40,6 +40,10 @@ class Policy:
     cooldown: timedelta = timedelta(minutes=30)
     quiet: tuple[time, time] | None = None
 
+    def tells(self, severity: AlertSeverity) -> bool:
+        """Whether it goes through the channel at all: what is INFO disturbs nobody."""
+        return not self.batched or severity is not AlertSeverity.INFO
+
     @property
     def direct(self) -> "Policy":
         """The same for a channel that takes everything at once."""
@@ -120,12 +124,20 @@ def decide(
     return (
         *_urgent([word for word in sendable if word.lane is Lane.URGENT], told, policy, now),
         *_digests([word for word in sendable if word.lane is Lane.DIGEST], policy),
-        *_routine([word for word in sendable if word.lane is Lane.ROUTINE], told, policy, now),
+        *_routine([word for word in sendable if _is_routine(word, sendable)], told, policy, now),
     )
 
 
 def _is_told(word: Waiting) -> bool:
     return word.alert.severity is not AlertSeverity.INFO
+
+
+def _is_routine(word: Waiting, sendable: Sequence[Waiting]) -> bool:
+    """Nobody is told that a trouble is over before he is told that it has come."""
+    return word.lane is Lane.ROUTINE and not any(
+        other.lane is Lane.URGENT and other.alert.id == word.alert.id and other.number < word.number
+        for other in sendable
+    )
 
 
 def _single(word: Waiting, policy: Policy) -> Batch:

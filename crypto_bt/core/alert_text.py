@@ -18,6 +18,11 @@ IN_FULL: Final = 3
 #: The words below the digest's picture.
 PICTURED: Final = "Equity and drawdown of the last night."
 _HEAD_ROOM: Final = 80
+#: Room for the place, each figure and what the system does: as much as fits beside the rest. The command and
+#: the id are never cut; only the last has no link to the run.
+_ROOMS: Final = ((160, 120, 200), (90, 60, 90), (60, 30, 0))
+#: So much of what an alert says is worth more than the rest of its lines in full.
+_WORTH: Final = 240
 _RUN: Final = re.compile(r"[0-9a-f-]{8,40}")
 _SIGNS: Final = {
     AlertSeverity.CRITICAL: "\U0001f534",
@@ -91,17 +96,26 @@ def _title(word: Waiting, count: int = 1) -> list[Span]:
 
 def _whole(word: Waiting, room: int, ui_url: str) -> list[Span]:
     """Everything, a line each; ``what`` gets the room that the others leave."""
+    shown = visible(word.alert.what, room)
+    for rooms in _ROOMS:
+        before, after = _around(word, rooms, ui_url if rooms != _ROOMS[-1] else "")
+        left = room - size([*before, *after]) - 4
+        if left >= min(size([Span(shown)]), _WORTH):
+            break
+    return [*before, Span(visible(word.alert.what, left) or "-"), *after]
+
+
+def _around(word: Waiting, rooms: tuple[int, int, int], ui_url: str) -> tuple[list[Span], list[Span]]:
+    """The lines before and after what an alert says."""
     alert = word.alert
-    where = visible(alert.where, 160)
+    of_place, of_figure, of_doing = rooms
+    where = visible(alert.where, of_place)
     before = [*_title(word), *([Span(f"\n{where}")] if where else []), Span("\n")]
-    after = [*_figures(alert, over=word.kind is Kind.RESOLVED)]
-    if alert.doing and word.kind is Kind.RAISED:
-        after.append(Span(f"\nThe system: {visible(alert.doing, 200)}"))
+    after = _figures(alert, of_figure, over=word.kind is Kind.RESOLVED)
     if word.kind is Kind.RAISED:
-        after += _remedy(alert)
-    after += _signature(alert, ui_url)
-    what = visible(alert.what, max(room - size([*before, *after]) - 4, 40))
-    return [*before, Span(what or "-"), *after]
+        doing = visible(alert.doing, of_doing)
+        after += [*([Span(f"\nThe system: {doing}")] if doing else []), *_remedy(alert)]
+    return before, [*after, *_signature(alert, ui_url)]
 
 
 def _short(word: Waiting, room: int) -> list[Span]:
@@ -127,8 +141,8 @@ def _summed_up(words: Sequence[Waiting], room: int) -> list[Span]:
     return [*before, Span(text), *tail]
 
 
-def _figures(alert: Alert, *, over: bool) -> list[Span]:
-    value, limit = visible(alert.value, 120), visible(alert.limit, 120)
+def _figures(alert: Alert, room: int, *, over: bool) -> list[Span]:
+    value, limit = visible(alert.value, room), visible(alert.limit, room)
     parts = [f"value {value}"] if value and not over else []
     parts += [f"limit {limit}"] if limit and not over else []
     parts.append(f"since {_minute(alert.since)} UTC")

@@ -9,7 +9,7 @@ from dagster._core.storage.asset_check_execution_record import (
     COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
     AssetCheckExecutionRecord,
 )
-from dagster._core.storage.tags import RETRY_NUMBER_TAG, WILL_RETRY_TAG
+from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG, RETRY_NUMBER_TAG, WILL_RETRY_TAG
 
 from crypto_bt.core.check_alerts import CheckOutcome
 from crypto_bt.core.freshness_alerts import FreshnessChange
@@ -23,6 +23,9 @@ OVERLAP: Final = timedelta(minutes=10)
 #: So long a failed run may lack the note whether it is tried again.
 SETTLES: Final = timedelta(minutes=1)
 _REPAIR: Final = " Repair: "
+#: What Dagster's run monitoring says when it ends a run that takes longer than it may.
+_OVERDUE: Final = "exceeding maximum runtime"
+_FAILURES: Final = (dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE)
 _ENDED: Final = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 
 
@@ -72,7 +75,8 @@ def run_ends(instance: dg.DagsterInstance, since: datetime, now: datetime) -> tu
     """The runs that ended after ``since`` less :data:`OVERLAP`, and the time from which to look next.
 
     Whether a failed run is tried again is noted just after its end: one that ended within
-    :data:`SETTLES` before ``now`` (the wall clock's) and lacks the note is left for the next look.
+    :data:`SETTLES` before ``now`` (the wall clock's) and lacks the note is left for the next look. The next
+    look is never from a later time than ``now``, whatever a clock that was ahead has dated.
     """
     records = instance.get_run_records(
         dg.RunsFilter(statuses=_ENDED, updated_after=since - OVERLAP),
@@ -85,16 +89,16 @@ def run_ends(instance: dg.DagsterInstance, since: datetime, now: datetime) -> tu
         run, updated = record.dagster_run, record.update_timestamp.astimezone(UTC)
         at = datetime.fromtimestamp(record.end_time, UTC) if record.end_time else updated
         unnoted = run.status is dg.DagsterRunStatus.FAILURE and WILL_RETRY_TAG not in run.tags
-        if instance.run_retries_enabled and unnoted and now - at < SETTLES:
+        if instance.run_retries_enabled and unnoted and timedelta() <= now - at < SETTLES:
             return ends, following
-        following = max(following, updated)
+        following = max(following, min(updated, now))
         ends.append(_end(instance, run, at))
     return ends, following
 
 
 def _end(instance: dg.DagsterInstance, run: dg.DagsterRun, at: datetime) -> RunEnd:
     success = run.status is dg.DagsterRunStatus.SUCCESS
-    why, checks_only = ("", False) if success else _why(instance, run)
+    why, told_elsewhere = ("", False) if success else _why(instance, run)
     start, end = run.tags.get(RANGE_START, ""), run.tags.get(RANGE_END, "")
     return RunEnd(
         run=run.run_id,
@@ -105,19 +109,26 @@ def _end(instance: dg.DagsterInstance, run: dg.DagsterRun, at: datetime) -> RunE
         partition=run.tags.get(PARTITION) or (f"{start} to {end}" if start else ""),
         attempt=int(run.tags.get(RETRY_NUMBER_TAG, "0")) + 1,
         retried=not success and run.tags.get(WILL_RETRY_TAG) == "true",
-        checks_only=checks_only,
+        told_elsewhere=told_elsewhere,
+        assets=tuple(sorted(key.to_user_string() for key in run.entity_selection or ())),
     )
 
 
 def _why(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[str, bool]:
-    """The first error of a failed run, and whether nothing failed but blocking checks."""
-    kinds = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
+    """The first error of a failed run, and whether others tell it: it was ended for its time, or nothing
+    failed but blocking checks."""
+    kinds = {*_FAILURES, dg.DagsterEventType.PIPELINE_CANCELING}
+    overdue = False
     records = instance.get_records_for_run(run.run_id, of_type=kinds).records
     reasons: list[str] = []
     blocked = others = 0
     for record in records:
         event = record.event_log_entry.dagster_event
         if event is None:
+            continue
+        if event.event_type is dg.DagsterEventType.PIPELINE_CANCELING:
+            # Without a limit of its own nobody calls it late.
+            overdue |= _OVERDUE in (event.message or "") and MAX_RUNTIME_SECONDS_TAG in run.tags
             continue
         if not event.is_step_failure:
             reasons.append(event.message or "")
@@ -128,7 +139,7 @@ def _why(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[str, bool]:
         if not by_check:
             reasons.insert(0, _reason(data))
     why = next((reason for reason in reasons if reason), "it ended without a word.")
-    return why, bool(blocked) and not others
+    return why, overdue or (bool(blocked) and not others)
 
 
 def _reason(data: Any) -> str:

@@ -1,5 +1,6 @@
 """The sensors that take alerts into the outbox, and the one that sends them."""
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,8 +13,10 @@ from crypto_bt.alerts import Report
 from crypto_bt.core import check_alerts, freshness_alerts, run_alerts
 from crypto_bt.core.alert_wiring import Wiring
 from crypto_bt.core.alerts import Alert
+from crypto_bt.core.errors import CryptoBtError
 from crypto_bt.core.holds import NIGHT
 from crypto_bt.defs.alert_events import check_marks, check_outcomes, freshness_changes, run_ends
+from crypto_bt.defs.night_watch import tell_holds
 from crypto_bt.defs.resources import Desk
 from crypto_bt.defs.schedules import WHY_OFF
 from crypto_bt.defs.upkeep import switched_off
@@ -29,7 +32,8 @@ ABOUT: Final = {
     "until one succeeds; a run that only a blocking check stopped is told by the check.",
     "freshness_changes": "Every 5 minutes: counts for the digest which assets their freshness policies call "
     "late. Nobody is disturbed for it: the checks on data age are.",
-    "alert_outbox": "Every 20 seconds: sends what waits in the outbox. CRITICAL at once; warnings "
+    "alert_outbox": "Every 20 seconds: sends what waits in the outbox, and reports a safeguard's hold that "
+    "nobody was told of. CRITICAL at once; warnings "
     "too, and those that follow gathered over 5 minutes, at most 10 messages in an hour.",
 }
 #: Assets that only a night makes.
@@ -78,8 +82,10 @@ def report_checks(
         if name not in marks or marks[name] == before.get(name):
             continue
         outcomes = check_outcomes(instance, key)
-        known = office.history.known([outcome.event for outcome in outcomes])
-        new += office.send_all(_reports(check_alerts.decide(outcomes, known)))
+        events = [outcome.event for outcome in outcomes]
+        told = check_alerts.decide(outcomes, office.history.known(events))
+        # Also those that were not told: else they would be new once one of them is known.
+        new += office.send_all(_reports(told), looked_at=events)
     return f"{new} new outcomes of checks.", json.dumps(marks)
 
 
@@ -95,13 +101,17 @@ def report_runs(instance: dg.DagsterInstance, desk: Desk, cursor: str | None) ->
     # Dagster dates runs by the wall clock, whatever the desk's shows.
     now = datetime.now(UTC)
     since = _moment(cursor) or now - FIRST_LOOK
+    if since > now:
+        # Written by a clock that was ahead. What was told since is among the known events.
+        since = now - FIRST_LOOK
     office = desk.alerts
     ends, following = run_ends(instance, since, now)
-    known = office.history.known([end.event for end in ends])
+    events = [end.event for end in ends]
+    known = office.history.known(events)
     troubles = [trouble.alert for trouble in office.history.standing()]
     standing = {alert.where: alert.since for alert in troubles if alert.cause == run_alerts.CAUSE}
-    told = run_alerts.decide(ends, known, standing)
-    new = office.send_all(_reports(told))
+    told = run_alerts.decide(ends, known, standing, now)
+    new = office.send_all(_reports(told), looked_at=events)
     return f"{new} new ends of runs to tell.", following.isoformat()
 
 
@@ -124,6 +134,8 @@ def report_freshness(instance: dg.DagsterInstance, desk: Desk, cursor: str | Non
 def deliver_alerts(instance: dg.DagsterInstance, desk: Desk, cursor: str | None) -> tuple[str, str | None]:
     """Send what is due; what a channel does not take waits."""
     office = desk.alerts
+    with contextlib.suppress(CryptoBtError):
+        tell_holds(desk)
     done = office.deliver()
     troubles = [f"{channel}: {said}" for channel, said in done.troubles.items()]
     remarks = [

@@ -169,7 +169,7 @@ def read_cursor(text: str | None, now: datetime) -> tuple[Reported, datetime]:
         late = {job: datetime.fromisoformat(due) for job, due in told["late"].items()}
         over = {str(run): str(job) for run, job in told["over"].items()}
         seen, since = datetime.fromisoformat(told["seen"]), datetime.fromisoformat(told["since"])
-        return Reported(late, over), since if now - seen < _PAUSE else now
+        return Reported(late, over), min(since, now) if now - seen < _PAUSE else now
     except (ValueError, TypeError, KeyError, AttributeError):
         return Reported(), now
 

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 import filelock
 
@@ -29,6 +30,11 @@ from crypto_bt.store.holds import place_hold, read_holds
 #: In the environment of every process of a night: the home it belongs to.
 MARK = "CRYPTO_BT_NIGHT_OF"
 TRADER_GUARD = "the live trader's guard"
+#: Who holds the nights without a person, each with the alert that it is told by.
+_SAFEGUARDS: Final[Mapping[str, Callable[[str, str, datetime], Alert]]] = {
+    BY: breaker_alert,
+    TRADER_GUARD: trader_alert,
+}
 
 
 def wanted_now(home: Path, trader: LiveTrader | None = None, despite: Hold | None = None) -> Wanted:
@@ -158,10 +164,35 @@ def tell_resumed(desk: Desk, hold: Hold) -> None:
         desk.alerts.send(trader_alert(what, "resumed", now).as_resolved())
 
 
+def tell_holds(desk: Desk) -> None:
+    """Make the alerts agree with what a safeguard holds, whatever broke off between the two.
+
+    Raises CryptoBtError when holds or outbox cannot be used.
+    """
+    # In this order: an alert that stands by now has had its hold placed before.
+    standing = {(t.alert.cause, t.alert.where): t.alert for t in desk.alerts.history.standing()}
+    hold = read_holds(desk.home.root).get(NIGHT)
+    for by, alert_of in _SAFEGUARDS.items():
+        text = hold.text if hold is not None else "resumed"
+        since = hold.since if hold is not None else desk.clock()
+        alert = alert_of(f"The nightly backtest is {text}.", by, since)
+        told = standing.get((alert.cause, alert.where))
+        if hold is not None and hold.by == by:
+            if told is None:
+                _send(desk, alert)
+        elif told is not None:
+            desk.alerts.send(alert.as_resolved())
+
+
 def _hold(desk: Desk, hold: Hold, alert: Alert) -> None:
+    """First the hold, which protects; where the alert cannot be taken in now, :func:`tell_holds` tells it."""
     if place_hold(desk.home.root, hold):
-        option = desk.settings.home_option
-        desk.alerts.send(replace(alert, command=f"{alert.command}{option}"))
+        with suppress(CryptoBtError):
+            _send(desk, alert)
+
+
+def _send(desk: Desk, alert: Alert) -> None:
+    desk.alerts.send(replace(alert, command=f"{alert.command}{desk.settings.home_option}"))
 
 
 def _first_line(error: Exception) -> str:

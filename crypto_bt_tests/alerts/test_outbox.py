@@ -1,5 +1,6 @@
 """The outbox: told once, counted after that, held while muted, small for ever."""
 
+import os
 import sqlite3
 import stat
 from datetime import timedelta
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from crypto_bt.alerts import AlertOffice, Report, open_alerts
-from crypto_bt.alerts.database import OutboxDamaged
+from crypto_bt.alerts.database import Database, OutboxDamaged
 from crypto_bt.core.alert_routing import Lane, Policy
 from crypto_bt.core.alert_text import PICTURED
 from crypto_bt.core.alert_wiring import Wiring
@@ -132,6 +133,55 @@ def test_resend_sends_the_last_word_again(tmp_path: Path) -> None:
         assert len(set(desk.texts)) == 1
 
 
+def test_channel_set_up_later_is_told_of_what_stands_and_of_its_end(tmp_path: Path) -> None:
+    before = open_alerts(tmp_path, Wiring(), Clock())
+    before.send(critical())
+    before.send(alert("freshness", severity=AlertSeverity.INFO))
+    before.send(alert("listing"))
+    before.deliver()
+    before.send(alert("listing").as_resolved())
+    with telegram_desk(tmp_path) as desk:
+        desk.clock.passes(days=31)
+        desk.office.history.prune(desk.clock.now)
+        desk.runs(10)
+        assert ["CRITICAL data_age" in text for text in desk.texts] == [True]
+        desk.office.send(critical().as_resolved())
+        desk.runs(10)
+        assert ["RESOLVED data_age" in text for text in desk.texts] == [False, True]
+
+
+def test_channel_set_up_later_is_not_told_of_the_end_alone(tmp_path: Path) -> None:
+    open_alerts(tmp_path, Wiring(), Clock()).send(critical())
+    with telegram_desk(tmp_path) as desk:
+        desk.office.send(critical().as_resolved())
+        desk.runs(10)
+        assert desk.texts == []
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_resend_goes_through_every_channel_that_there_is_now(tmp_path: Path, over: bool) -> None:
+    open_alerts(tmp_path, Wiring(), Clock()).send(critical(resolved=False))
+    if over:
+        open_alerts(tmp_path, Wiring(), Clock()).send(critical(resolved=True))
+    with telegram_desk(tmp_path) as desk:
+        assert desk.office.history.resend(critical().id) == 2
+        desk.runs(2)
+        assert ["RESOLVED" in text for text in desk.texts] == [over]
+
+
+def test_resend_of_an_end_that_was_muted_tells_it(tmp_path: Path) -> None:
+    with telegram_desk(tmp_path) as desk:
+        desk.office.history.mute("coverage", NOON + MINUTE)
+        desk.office.send(alert())
+        desk.runs(0.5)
+        desk.office.send(alert().as_resolved())
+        desk.runs(10)
+        assert desk.texts == []
+        desk.office.history.resend(alert().id)
+        desk.runs(10)
+        assert ["RESOLVED" in text for text in desk.texts] == [True]
+
+
 def test_news_is_told_though_the_trouble_stands(tmp_path: Path) -> None:
     with telegram_desk(tmp_path) as desk:
         desk.office.send(critical())
@@ -181,6 +231,24 @@ def test_clock_set_back_after_a_failure_does_not_prolong_the_rest(tmp_path: Path
         assert len(desk.texts) == 1
 
 
+def test_clock_that_was_ahead_for_a_while_holds_nothing_for_longer_than_the_cooldown(tmp_path: Path) -> None:
+    with telegram_desk(tmp_path) as desk:
+        desk.office.send(alert())
+        desk.runs(1)
+        desk.clock.passes(days=365)
+        desk.office.send(alert().as_resolved())
+        desk.runs(1)
+        desk.office.send(alert(what="held while the clock is ahead"))
+        desk.clock.passes(days=-365)
+        desk.office.send(alert("listing"))
+        desk.office.send(alert("listing").as_resolved())
+        desk.runs(40, step=5 * MINUTE)
+        assert ["WARNING coverage" in text for text in desk.texts].count(True) == 2
+        desk.office.send(alert().as_resolved())
+        desk.runs(10)
+        assert sum("RESOLVED coverage" in text for text in desk.texts) == 2
+
+
 def test_info_is_counted_for_the_digest_only(tmp_path: Path) -> None:
     with telegram_desk(tmp_path) as desk:
         desk.office.send(alert("freshness", severity=AlertSeverity.INFO))
@@ -224,6 +292,54 @@ def test_database_whose_damage_a_reader_finds_is_said_with_the_next_delivery(tmp
             desk.office.history.standing()
         desk.runs(5)
         assert ["outbox_damaged" in text for text in desk.texts] == [True]
+
+
+def test_database_whose_damage_two_find_loses_nothing_that_the_first_took_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (open_alerts(tmp_path, Wiring(), Clock()) for _ in range(2))
+    first.send(alert())
+    (tmp_path / "outbox.db").write_bytes(b"no database" * 1000)
+    moves = Database._set_aside
+    fired = []
+
+    def late(self: Database, damaged: os.stat_result | None) -> None:
+        monkeypatch.setattr(Database, "_set_aside", moves)
+        first.send(critical())
+        fired.append(first.history.standing())
+        moves(self, damaged)
+
+    monkeypatch.setattr(Database, "_set_aside", late)
+    with pytest.raises(OutboxDamaged):
+        second.history.standing()
+    assert len(fired) == 1
+    assert second.history.standing() == fired[0] != []
+    assert (tmp_path / "outbox.db.damaged").read_bytes().startswith(b"no database")
+
+
+@pytest.mark.parametrize(
+    "spoiled", ["replace(alert, 'warning', 'notice')", "'{'", "'7'", "replace(alert, '2026', 'year')"]
+)
+def test_word_that_cannot_be_read_is_set_aside_and_holds_up_nothing(tmp_path: Path, spoiled: str) -> None:
+    with telegram_desk(tmp_path) as desk:
+        desk.office.send(alert())
+        with sqlite3.connect(tmp_path / "outbox.db") as raw:
+            for table in ("words", "troubles"):
+                raw.execute(f"UPDATE {table} SET alert = {spoiled}")
+        raw.close()
+        desk.office.send(critical())
+        desk.runs(10)
+        assert ["CRITICAL data_age" in text for text in desk.texts] == [True]
+        assert [trouble.alert.cause for trouble in desk.office.history.standing()] == ["data_age"]
+        assert states(desk.office) == ["sent"]
+        with sqlite3.connect(tmp_path / "outbox.db") as raw:
+            assert raw.execute("SELECT DISTINCT state FROM deliveries WHERE word = 1").fetchall() == [
+                ("poison",)
+            ]
+        raw.close()
+        desk.office.send(alert())
+        desk.runs(10)
+        assert "WARNING coverage" in desk.texts[-1], "what was not understood is told when it is seen again"
 
 
 def test_database_that_cannot_be_opened_says_what_to_do(tmp_path: Path) -> None:
@@ -282,4 +398,5 @@ def test_prune_keeps_what_waits_and_stands_and_drops_the_old(tmp_path: Path) -> 
         later = NOON + timedelta(days=31)
         desk.office.history.prune(later)
         assert [trouble.alert.where for trouble in desk.office.history.standing()] == ["stands", "muted"]
-        assert [w.alert.where for w in desk.office.history.words(NOON)] == ["muted"]
+        kept = [w.alert.where for w in desk.office.history.words(NOON)]
+        assert kept == ["muted", "stands"], "what stands is kept with who was told of it"

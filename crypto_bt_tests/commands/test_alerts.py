@@ -16,7 +16,10 @@ from typer.testing import CliRunner
 
 from crypto_bt.alerts import AlertOffice, open_alerts
 from crypto_bt.cli import app
+from crypto_bt.commands.deadman import tell
+from crypto_bt.core.dead_man import switch_alerts
 from crypto_bt.core.errors import UsageError
+from crypto_bt.core.supervision_alerts import part_alerts
 from crypto_bt.defs.execute import open_instance
 from crypto_bt.defs.heartbeats import DAEMONS
 from crypto_bt.runtime.home import Home
@@ -199,6 +202,26 @@ def test_deadman_alive_calls_the_address_dead_tells_a_person(tmp_path: Path) -> 
         assert "was called" in home.call("deadman", "--max-age", "600")
         assert calls == ["/canary-secret"]
         assert home.office.history.standing() == []
+
+
+def test_deadman_each_trouble_has_its_own_cause_and_its_own_end(tmp_path: Path) -> None:
+    with home_with(tmp_path) as home:
+        office = home.office
+        both = switch_alerts(["SENSOR is silent."], {"candles_1h": "Too old."}, "51 h old.", NOW, "")
+        tell(office, both)
+        assert [(t.alert.cause, t.alert.where) for t in office.history.standing()] == [
+            (found.cause, found.where) for found in sorted(both, key=lambda found: found.id)
+        ]
+        assert len({found.where for found in both}) == 3
+        office.send(alert("data_age"))
+        [well, *_] = part_alerts("daemon", "well", "daemon runs and answers.", NOW, "log", "")
+        office.send(well)
+        assert {t.alert.cause for t in office.history.standing()} == {"backup", "data_age"}
+        tell(office, both[2:])
+        standing = [(t.alert.cause, t.alert.where) for t in office.history.standing()]
+        assert sorted(standing) == [("backup", "dead-man's switch"), ("data_age", "candles_1h")]
+        tell(office, [])
+        assert [t.alert.cause for t in office.history.standing()] == ["data_age"]
 
 
 def test_deadman_address_that_refuses_is_said_without_it(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Routing: what is CRITICAL at once, warnings gathered and few, nothing left out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crypto_bt.core.alert_routing import Batch, Lane, Policy, Told, Waiting, decide
-from crypto_bt.core.alert_troubles import Kind, Trouble, judge
+from crypto_bt.core.alert_troubles import Kind, Trouble, judge, state_of_end
 from crypto_bt.core.alerts import Alert, AlertSeverity
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -165,10 +166,10 @@ def test_decide_whatever_waits_keeps_the_limits_and_sends_nothing_twice(
 
 
 def test_judge_a_trouble_is_told_once_and_its_end_once() -> None:
-    first = judge(None, alert(), NOW, COOLDOWN, held=False)
-    again = judge(first.trouble, alert(), NOW + MINUTE, COOLDOWN, held=False)
-    over = judge(again.trouble, alert().as_resolved(), NOW + 2 * MINUTE, COOLDOWN, held=False)
-    over_again = judge(over.trouble, alert().as_resolved(), NOW + 3 * MINUTE, COOLDOWN, held=False)
+    first = judge(None, alert(), NOW, COOLDOWN, held=None)
+    again = judge(first.trouble, alert(), NOW + MINUTE, COOLDOWN, held=None)
+    over = judge(again.trouble, alert().as_resolved(), NOW + 2 * MINUTE, COOLDOWN, held=None)
+    over_again = judge(over.trouble, alert().as_resolved(), NOW + 3 * MINUTE, COOLDOWN, held=None)
     kinds = [telling.kind for telling in (first, again, over, over_again)]
     assert kinds == [Kind.RAISED, None, Kind.RESOLVED, None]
     assert again.trouble is not None
@@ -176,13 +177,13 @@ def test_judge_a_trouble_is_told_once_and_its_end_once() -> None:
 
 
 def test_judge_nothing_stands_nothing_is_over() -> None:
-    assert judge(None, alert().as_resolved(), NOW, COOLDOWN, held=False).kind is None
+    assert judge(None, alert().as_resolved(), NOW, COOLDOWN, held=None).kind is None
 
 
 def test_judge_worse_is_told_better_is_not() -> None:
-    mild = judge(None, alert(WARNING), NOW, COOLDOWN, held=False).trouble
-    worse = judge(mild, alert(CRITICAL), NOW, COOLDOWN, held=False)
-    better = judge(worse.trouble, alert(WARNING), NOW, COOLDOWN, held=False)
+    mild = judge(None, alert(WARNING), NOW, COOLDOWN, held=None).trouble
+    worse = judge(mild, alert(CRITICAL), NOW, COOLDOWN, held=None)
+    better = judge(worse.trouble, alert(WARNING), NOW, COOLDOWN, held=None)
     assert (worse.kind, better.kind) == (Kind.RAISED, None)
     assert better.trouble is not None
     assert better.trouble.alert.severity is CRITICAL
@@ -195,12 +196,37 @@ def test_judge_back_within_the_cooldown_waits_unless_critical(
     severity: AlertSeverity, after: int, waits: bool
 ) -> None:
     ended = Trouble(alert(severity), 1, NOW - MINUTE, NOW, resolved_at=NOW)
-    telling = judge(ended, alert(severity), NOW + after * MINUTE, COOLDOWN, held=False)
+    telling = judge(ended, alert(severity), NOW + after * MINUTE, COOLDOWN, held=None)
     assert telling.kind is Kind.RAISED
     assert telling.not_before == (NOW + COOLDOWN if waits else None)
 
 
-def test_judge_gone_again_before_its_return_was_told_is_never_told() -> None:
-    back = Trouble(alert(), 1, NOW, NOW)
-    telling = judge(back, alert().as_resolved(), NOW, COOLDOWN, held=True)
-    assert (telling.kind, telling.calmed) == (None, True)
+def test_judge_end_dated_by_a_clock_that_was_ahead_holds_for_the_cooldown_from_now() -> None:
+    ended = Trouble(alert(), 1, NOW, NOW, resolved_at=NOW + timedelta(days=365))
+    assert judge(ended, alert(), NOW, COOLDOWN, held=None).not_before == NOW + COOLDOWN
+
+
+def test_judge_worse_or_news_while_the_return_is_held_takes_its_place() -> None:
+    back, until = Trouble(alert(), 1, NOW, NOW), NOW + COOLDOWN
+    worse = judge(back, alert(CRITICAL), NOW + MINUTE, COOLDOWN, held=until)
+    news = judge(back, replace(alert(), news=True), NOW + MINUTE, COOLDOWN, held=until)
+    assert (worse.kind, worse.not_before) == (Kind.RAISED, None)
+    assert (news.kind, news.not_before) == (Kind.RAISED, until)
+
+
+@pytest.mark.parametrize(
+    ("raised", "state"),
+    [
+        (["held"], "calmed"),
+        (["held", "sent"], "queued"),
+        (["sent", "muted"], "queued"),
+        (["poison", "leased"], "queued"),
+        (["muted"], "muted"),
+        (["poison"], "poison"),
+        (["calmed"], "calmed"),
+        (["queued"], "queued"),
+        ([], "calmed"),
+    ],
+)
+def test_state_of_end_is_told_to_whoever_was_told_of_any_of_it(raised: list[str], state: str) -> None:
+    assert state_of_end(raised) == state

@@ -17,6 +17,7 @@ from crypto_bt_tests.core.pages import page_of
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+LATER = NOW + 60 * MINUTE
 FAILED = CheckOutcome(
     number=1,
     asset="candles_1h",
@@ -31,6 +32,7 @@ FAILED = CheckOutcome(
     run="0123abcd",
 )
 PASSED = replace(FAILED, number=2, passed=True, at=NOW + MINUTE, what="Fresh.", worst=())
+PLACE = "data_update of 2026-03-01"
 RUN = RunEnd("r1", "data_update", False, NOW, "The exchange is down.", "2026-03-01", 1, retried=True)
 
 
@@ -98,7 +100,7 @@ def test_check_told_in_pieces_is_told_the_same_as_at_once(pairs: list[tuple[int,
 
 def test_run_first_failure_retries_quiet_final_failure_follows() -> None:
     ends = [RUN, at(RUN, 5, attempt=2), at(RUN, 9, attempt=3, retried=False)]
-    told = [alert for alert, _ in run_alerts.decide(ends, set(), {})]
+    told = [alert for alert, _ in run_alerts.decide(ends, set(), {}, LATER)]
     assert [alert.news for alert in told] == [False, False, True]
     assert len({alert.id for alert in told}) == 1
     assert "It is tried again." in told[0].doing
@@ -106,31 +108,73 @@ def test_run_first_failure_retries_quiet_final_failure_follows() -> None:
 
 
 def test_run_recovery_follows() -> None:
-    told = run_alerts.decide([RUN, at(RUN, 5, attempt=2, success=True, retried=False)], set(), {})
+    told = run_alerts.decide([RUN, at(RUN, 5, attempt=2, success=True, retried=False)], set(), {}, LATER)
     assert [alert.resolved for alert, _ in told] == [False, True]
 
 
 def test_run_success_without_a_failure_before_says_nothing() -> None:
     success = replace(RUN, success=True)
-    assert run_alerts.decide([success], set(), {}) == []
-    assert run_alerts.decide([success], set(), {"intraday_update": NOW - MINUTE}) == []
+    assert run_alerts.decide([success], set(), {}, LATER) == []
+    assert run_alerts.decide([success], set(), {"intraday_update of 2026-03-01": NOW - MINUTE}, LATER) == []
 
 
 def test_run_success_before_the_failure_seen_again_ends_nothing() -> None:
-    assert run_alerts.decide([replace(RUN, success=True)], set(), {"data_update": NOW + MINUTE}) == []
+    assert run_alerts.decide([replace(RUN, success=True)], set(), {PLACE: NOW + MINUTE}, LATER) == []
+
+
+def test_run_failure_dated_by_a_clock_that_was_ahead_ends_with_the_next_success() -> None:
+    standing = {PLACE: LATER + timedelta(days=365)}
+    [(alert, _)] = run_alerts.decide([replace(RUN, success=True)], set(), standing, LATER)
+    assert alert.resolved
 
 
 def test_run_that_a_check_stopped_is_left_to_the_check() -> None:
-    assert run_alerts.decide([replace(RUN, checks_only=True)], set(), {}) == []
+    assert run_alerts.decide([replace(RUN, told_elsewhere=True)], set(), {}, LATER) == []
 
 
 def test_run_known_is_not_told_again() -> None:
-    assert run_alerts.decide([RUN], {RUN.event}, {}) == []
+    assert run_alerts.decide([RUN], {RUN.event}, {}, LATER) == []
 
 
 def test_run_by_hand_has_a_name_a_person_knows() -> None:
-    [(alert, _)] = run_alerts.decide([replace(RUN, job="__ASSET_JOB")], set(), {})
-    assert alert.where == "assets run by hand"
+    by_hand = replace(RUN, job="__ASSET_JOB", assets=("candles_1h", "backup"))
+    [(alert, _)] = run_alerts.decide([by_hand], set(), {}, LATER)
+    assert alert.where == "assets run by hand (backup, candles_1h) of 2026-03-01"
+    assert len(run_alerts.decide([replace(by_hand, assets=("x" * 999,))], set(), {}, LATER)[0][0].where) < 400
+
+
+@pytest.mark.parametrize(
+    ("failed", "succeeded", "over"),
+    [
+        ({}, {"partition": "2026-03-21"}, False),
+        ({}, {"partition": "2026-02-27 to 2026-03-01"}, True),
+        ({"partition": "2026-02-27 to 2026-03-01"}, {}, False),
+        ({"partition": "2026-02-27 to 2026-03-01"}, {"partition": "2026-02-27 to 2026-03-04"}, True),
+        ({"job": "nightly_backtest"}, {"job": "nightly_backtest", "partition": "2026-03-02"}, True),
+        ({"job": "nightly_backtest"}, {"job": "nightly_backtest", "partition": "2026-02-28"}, False),
+        ({}, {"job": "intraday_update"}, False),
+        ({"job": "data_validation", "partition": "ETHUSDT"}, {"partition": "BTCUSDT"}, False),
+        ({"partition": "BTCUSDT to XRPUSDT"}, {"partition": "BTCUSDT to ADAUSDT"}, True),
+        ({"job": "__ASSET_JOB", "assets": ("a",)}, {"job": "__ASSET_JOB", "assets": ("b",)}, False),
+        ({"job": "__ASSET_JOB", "assets": ("a",)}, {"job": "__ASSET_JOB", "assets": ("a",)}, True),
+    ],
+)
+def test_run_failure_is_over_when_the_same_days_have_succeeded(
+    failed: dict[str, object], succeeded: dict[str, object], over: bool
+) -> None:
+    ends = [replace(RUN, **failed), at(RUN, 5, success=True, **succeeded)]  # type: ignore[arg-type]
+    told = run_alerts.decide(ends, set(), {}, LATER)
+    assert [alert.resolved for alert, _ in told] == [False, *([True] if over else [])]
+    assert len({alert.id for alert, _ in told}) == 1
+
+
+def test_run_that_covers_several_failures_ends_each_of_them() -> None:
+    days = [at(RUN, n, partition=f"2026-03-0{n}") for n in (1, 2, 3)]
+    told = run_alerts.decide(
+        [*days, at(RUN, 9, success=True, partition="2026-03-01 to 2026-03-02")], set(), {}, LATER
+    )
+    assert [alert.where[-2:] for alert, _ in told if alert.resolved] == ["01", "02"]
+    assert len({event for _, event in told}) == 5
 
 
 def test_freshness_warn_and_fail_raise_pass_resolves_unknown_says_nothing() -> None:

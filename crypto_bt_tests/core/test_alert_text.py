@@ -51,8 +51,27 @@ WORDS = st.builds(
 ITEMS = st.lists(st.lists(WORDS, min_size=1, max_size=3).map(tuple), min_size=1, max_size=20)
 
 
-def message(*items: tuple[Waiting, ...]) -> Message:
-    return compose(Batch(Lane.ROUTINE, "", tuple(map(Item, items))), UI)
+#: Texts that fill whatever room there is, in every way of counting.
+FULL = st.tuples(st.sampled_from(["x", "<", "&", "\U0001f534", "word "]), st.integers(20, 8000)).map(
+    lambda pair: pair[0] * pair[1]
+)
+FULL_ALERTS = st.builds(
+    Alert,
+    cause=st.one_of(st.sampled_from(sorted(CAUSES)), FULL),
+    severity=st.sampled_from(AlertSeverity),
+    what=FULL,
+    where=FULL,
+    value=FULL,
+    limit=FULL,
+    since=st.just(NOW),
+    command=st.integers(0, 800).map(lambda length: "crypto-bt data repair --symbols ".ljust(length, "X")),
+    doing=FULL,
+    run=st.just("0123abcd-0123-0123-0123-0123456789ab"),
+)
+
+
+def message(*items: tuple[Waiting, ...], ui: str = UI) -> Message:
+    return compose(Batch(Lane.ROUTINE, "", tuple(map(Item, items))), ui)
 
 
 def one(alert: Alert, kind: Kind = Kind.RAISED) -> Message:
@@ -82,6 +101,19 @@ def test_compose_whatever_arrives_keeps_telegrams_rules(items: list[tuple[Waitin
     assert utf16_units(made.html) <= 4096
     assert utf16_units(made.plain) <= 4096
     assert not [c for c in text if c != "\n" and (ord(c) < 32 or c in BIDI or 0xD800 <= ord(c) <= 0xDFFF)]
+
+
+@given(st.lists(FULL_ALERTS, min_size=1, max_size=3), st.sampled_from([UI, "https://" + "&" * 190]))
+@settings(max_examples=100)
+def test_compose_full_alerts_fit_with_their_commands_and_ids(alerts: list[Alert], ui: str) -> None:
+    made = message(*[(Waiting(n, Kind.RAISED, told, NOW),) for n, told in enumerate(alerts)], ui=ui)
+    plain_text(made.html)
+    assert utf16_units(made.html) <= 4096
+    assert utf16_units(made.plain) <= 4096
+    for told in alerts:
+        assert f"Alert {told.id}" in made.plain
+        command = told.command if len(told.command) <= 700 else f"crypto-bt alerts show {told.id}"
+        assert command.strip() in made.plain
 
 
 @given(ALERTS)

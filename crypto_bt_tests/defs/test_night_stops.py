@@ -1,6 +1,7 @@
 """What a person, the breaker or the live trader stopped stays stopped, in schedules, sensors and runs."""
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,17 +13,21 @@ import pytest
 from dagster._core.scheduler.instigation import InstigatorStatus
 from typer.testing import CliRunner
 
+from crypto_bt.alerts import database
 from crypto_bt.cli import app
 from crypto_bt.core.alerts import AlertSeverity
 from crypto_bt.core.crashes import BY
-from crypto_bt.core.holds import NIGHT
+from crypto_bt.core.errors import CryptoBtError
+from crypto_bt.core.holds import NIGHT, Hold
+from crypto_bt.defs.alert_sensors import deliver_alerts
 from crypto_bt.defs.execute import open_instance
 from crypto_bt.defs.night_process import NightCrashed
 from crypto_bt.defs.night_sensor import build_night_catch_up_sensor
 from crypto_bt.defs.night_watch import TRADER_GUARD, note_end
 from crypto_bt.defs.schedules import build_schedules
 from crypto_bt.settings import load_settings
-from crypto_bt.store.holds import read_holds
+from crypto_bt.store.holds import lift_holds, place_hold, read_holds
+from crypto_bt_tests.alerts.samples import critical
 from crypto_bt_tests.defs.desk_home import DeskHome, desk_home
 from crypto_bt_tests.defs.test_catch_up import switch
 from crypto_bt_tests.defs.test_nightly_job import NIGHT as DUE
@@ -163,6 +168,49 @@ def test_third_crash_in_a_day_opens_the_breaker_once_and_resume_closes_it(home: 
     assert [(word.cause, word.resolved) for word in told[1:]] == [("backtest_crashes", True)]
     note_end(home.desk, DUE.date(), crash, DUE + timedelta(hours=30))
     assert read_holds(home.desk.home.root) == {}
+
+
+def standing(home: DeskHome) -> list[str]:
+    """The causes of what stands after the outbox's sensor has looked."""
+    with open_instance(home.desk.home) as instance:
+        deliver_alerts(instance, home.desk, None)
+    return [trouble.alert.cause for trouble in home.desk.alerts.history.standing()]
+
+
+def test_third_crash_while_the_outbox_is_locked_is_told_as_soon_as_it_is_free(
+    home: DeskHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "PATIENCE_SECONDS", 0.1)
+    assert standing(home) == []
+    crash = NightCrashed("The night's process was killed by signal 9.")
+    locked = sqlite3.connect(home.desk.home.root / "outbox.db", isolation_level=None)
+    locked.execute("BEGIN EXCLUSIVE")
+    for number in range(3):
+        note_end(home.desk, DUE.date(), crash, DUE + timedelta(minutes=number))
+    assert read_holds(home.desk.home.root)[NIGHT].by == BY
+    with pytest.raises(CryptoBtError, match="locked"):
+        home.desk.alerts.send(critical())
+    locked.execute("ROLLBACK")
+    locked.close()
+    assert standing(home) == ["backtest_crashes"]
+    assert standing(home) == ["backtest_crashes"]
+    [trouble] = home.desk.alerts.history.standing()
+    assert (trouble.count, trouble.alert.severity) == (1, AlertSeverity.CRITICAL)
+    assert "three crashes in 24 hours" in trouble.alert.what
+
+
+@pytest.mark.parametrize(("by", "cause"), [(BY, "backtest_crashes"), (TRADER_GUARD, "live_trader")])
+def test_hold_whose_safeguard_was_killed_before_it_told_is_told_and_its_end(
+    home: DeskHome, by: str, cause: str
+) -> None:
+    root = home.desk.home.root
+    assert place_hold(root, Hold(NIGHT, DUE, by, "why"))
+    assert standing(home) == [cause]
+    # Whoever resumes is killed before it tells.
+    lift_holds(root, [NIGHT])
+    assert standing(home) == []
+    assert place_hold(root, Hold(NIGHT, DUE, "anna", "deployment"))
+    assert standing(home) == []
 
 
 def test_second_night_at_once_is_refused_and_the_first_is_not_disturbed(home: DeskHome) -> None:
