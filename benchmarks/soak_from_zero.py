@@ -42,7 +42,7 @@ def main() -> None:
             except (AssertionError, OSError, subprocess.SubprocessError) as error:
                 failures.append(f"{_version(python)}: {str(error)[-800:]}")
         campaign.add(1, 1 - len(failures), failures, {})
-        campaign.write({"seconds": figures, "promised_seconds": PROMISED_SECONDS})
+        campaign.write({"seconds_each": figures, "promised_seconds": PROMISED_SECONDS})
     campaign.end()
 
 
