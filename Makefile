@@ -5,9 +5,13 @@ BIN := .venv/bin
 STAMP := .venv/.complete
 PEERS := .peers/.complete
 ARGS ?=
+# A folder with every library (make wheelhouse) stands in for the index, on a machine without network.
+WHEELHOUSE ?= wheelhouse
+PIP := -m pip --quiet --disable-pip-version-check
+FROM := $(if $(wildcard $(WHEELHOUSE)/*.whl),--no-index --find-links $(WHEELHOUSE))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup peers demo dev-demo dev test check docs bench soak lock
+.PHONY: help setup peers demo dev-demo dev test check docs bench soak lock wheelhouse
 
 help:  ## Show this list
 	@echo "crypto_bt: fresh market data, honest nightly backtests."
@@ -20,8 +24,8 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "crypto_bt needs Python 3.11 or newer, and $(PYTHON) is %d.%d. Install it, or name it: make setup PYTHON=/path/to/python3.11" % v[:2])'
 	@echo "Setting up .venv (about a minute, once) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@$(BIN)/python $(PIP) install $(FROM) --require-hashes -r requirements.lock
+	@$(BIN)/python $(PIP) install $(FROM) --no-build-isolation --no-deps -e .
 	@touch $@
 
 peers: $(PEERS)  ## Create .peers: the tools we are compared with (1 GB, tests and bench use them)
@@ -29,7 +33,7 @@ peers: $(PEERS)  ## Create .peers: the tools we are compared with (1 GB, tests a
 $(PEERS): benchmarks/peers/requirements.lock
 	@echo "Setting up .peers (about a minute, once) ..."
 	@test -x .peers/bin/python || $(PYTHON) -m venv .peers
-	@.peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@.peers/bin/python $(PIP) install --require-hashes -r $<
 	@touch $@
 
 demo: setup  ## See the whole pipeline work on a simulated market (ARGS="--symbols 10")
@@ -59,6 +63,10 @@ bench: setup peers  ## Measure speed, one JSON object a line
 
 soak: setup  ## Run the fault campaigns in full, into docs/evidence
 	@for file in benchmarks/soak_*.py; do $(BIN)/python $$file $(ARGS) || exit 1; done
+
+wheelhouse: setup  ## Fetch every library into wheelhouse/, to set up a machine without network
+	@$(BIN)/python $(PIP) download --require-hashes -r requirements.lock -d $(WHEELHOUSE)
+	@echo "Copy this folder, $(WHEELHOUSE)/ included, to a machine with the same system and Python; make demo sets up there."
 
 lock: setup  ## Pin every library anew in requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \

@@ -24,13 +24,13 @@ from crypto_bt.simulator.telegram import LoopbackTelegram  # noqa: E402
 from crypto_bt.store import write_atomically  # noqa: E402
 from crypto_bt_tests.alert_path import (  # noqa: E402
     evaluated,
-    free_port,
     home_with_a_hole,
     run_check,
     sensors,
     until,
 )
 from crypto_bt_tests.alerts.samples import TOKEN  # noqa: E402
+from crypto_bt_tests.service import free_port  # noqa: E402
 from crypto_bt_tests.test_dev import ask  # noqa: E402
 
 EVIDENCE = ROOT / "docs" / "evidence" / "alert_path.json"

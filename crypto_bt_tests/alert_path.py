@@ -1,6 +1,5 @@
 """From a check that a person runs in the web UI to the message in Telegram: what test and campaign share."""
 
-import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -52,13 +51,6 @@ def home_with_a_hole() -> Iterator[tuple[Path, LoopbackTelegram]]:
             days = range_tags(midnight + timedelta(days=start), midnight + timedelta(days=end))
             assert run_job("data_update", Desk.open(load_settings(home)), tags=days).success
         yield home, telegram
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def sensors(port: int) -> list[dict[str, Any]]:

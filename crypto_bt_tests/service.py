@@ -194,7 +194,7 @@ class Service:
 
 
 def free_port() -> int:
-    """Of this machine."""
+    """A port of 127.0.0.1 that nobody uses at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

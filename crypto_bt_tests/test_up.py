@@ -9,8 +9,9 @@ from typing import Any
 
 import psutil
 
-from crypto_bt_tests.alert_path import free_port, home_with_a_hole, run_check, until
+from crypto_bt_tests.alert_path import home_with_a_hole, run_check, until
 from crypto_bt_tests.command_line import run, run_json, start
+from crypto_bt_tests.service import free_port
 from crypto_bt_tests.test_dev import schedules
 
 PARTS = ("code_server", "daemon", "webserver")

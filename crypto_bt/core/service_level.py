@@ -50,13 +50,12 @@ def change_from_json(line: str) -> Change | None:
 
 @dataclass(frozen=True, slots=True)
 class Uptime:
-    """Seconds ``up`` of those in which it was ``wanted`` (nobody had stopped it), the ``longest`` outage in
-    seconds, and how many ``outages`` there were."""
+    """Seconds ``up`` of those in which it was ``wanted`` (nobody had stopped it), and the seconds of each of
+    the ``outages``, the first one first."""
 
     up: float
     wanted: float
-    outages: int
-    longest: float
+    outages: tuple[float, ...]
 
     @property
     def share(self) -> float | None:
@@ -78,22 +77,21 @@ def uptime(changes: Sequence[Change], beat: datetime | None, since: datetime, no
     known = list(changes)
     gone = died(known, beat) if beat is None or now - beat > _BEATS else None
     known += [gone] if gone else []
-    up = wanted = longest = outage = 0.0
-    outages = 0
+    up = wanted = 0.0
+    outages: list[float] = []
+    down = False
     for index, change in enumerate(known):
         end = known[index + 1].time if index + 1 < len(known) else now
         seconds = (min(end, now) - max(change.time, since)).total_seconds()
         if seconds <= 0.0:
             continue
         if change.state is State.DOWN:
-            outages += outage == 0.0
-            outage += seconds
-            longest = max(longest, outage)
-        else:
-            outage = 0.0
+            before = outages.pop() if down else 0.0
+            outages.append(before + seconds)
+        down = change.state is State.DOWN
         up += seconds * (change.state is State.UP)
         wanted += seconds * (change.state is not State.STOPPED)
-    return Uptime(up, wanted, outages, longest)
+    return Uptime(up, wanted, tuple(outages))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from crypto_bt.defs.judgement import judge_dataset
 from crypto_bt.defs.published_files import read_latest
 from crypto_bt.defs.resources import Desk
 from crypto_bt.defs.upkeep import switched_off, upkeep
+from crypto_bt.defs.uptime import uptime_line
 from crypto_bt.store import NightResult
 
 #: The alerts of so long before are counted.
@@ -27,6 +28,7 @@ def gather_digest(desk: Desk, now: datetime) -> DigestFacts:
     late = _late_feeds(desk, now)
     told: dict[str, Any] = _last_night(desk)
     kept = upkeep(desk, now)
+    uptime = uptime_line(desk, now)
     failing = [
         f"{state.name} failed {state.failures} times: {state.error}"
         for state in history.channels()
@@ -45,7 +47,7 @@ def gather_digest(desk: Desk, now: datetime) -> DigestFacts:
         disk=usage.total,
         used=_bytes_below(desk.home.root),
         off=switched_off(desk),
-        more=[*kept["lines"], *kept["wrong"], *failing],
+        more=[*([uptime] if uptime else []), *kept["lines"], *kept["wrong"], *failing],
         **told,
     )
 

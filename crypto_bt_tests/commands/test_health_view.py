@@ -83,15 +83,17 @@ def test_slo_tells_uptime_and_nights_and_whether_the_promise_was_kept(home: Path
     runner, now = CliRunner(), datetime.now(UTC)
     empty = runner.invoke(app, ["slo", "--home", str(home)])
     assert empty.exit_code == 3
-    assert "Nothing is recorded" in empty.stdout
+    assert "No uptime is recorded" in empty.stdout
     record_change(home, Change(now - timedelta(hours=1), State.UP))
     (home / "supervisor.json").write_text(json.dumps({"beat": now.isoformat()}))
     told = json.loads(runner.invoke(app, ["slo", "--json", "--home", str(home)]).stdout)
-    assert told["uptime"] == 1.0
+    values = {each["name"]: each["value"] for each in told["promises"]}
+    assert (values["uptime"], values["recovery"], values["restore"]) == (1.0, None, None)
     record_change(home, Change(now - timedelta(minutes=30), State.DOWN))
     done = runner.invoke(app, ["slo", "--home", str(home)])
     assert done.exit_code == 3
-    assert "longest outage             1800 s" in done.stdout
+    assert "1800 s at most, 1800 s median of 1" in done.stdout
+    assert done.stdout.count("NOT KEPT") == 2
 
 
 def test_supervisor_that_begins_notes_that_the_one_before_was_killed(home: Path) -> None:
