@@ -1,10 +1,12 @@
 """What the supervisor tells without Dagster: in a thread, so that no network keeps it from its work."""
 
+import contextlib
 import os
 import queue
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
@@ -14,12 +16,13 @@ import typer
 from crypto_bt.alerts import AlertOffice
 from crypto_bt.core.alert_routing import Lane
 from crypto_bt.core.alerts import Alert
-from crypto_bt.core.errors import CryptoBtError
 
 #: What is CRITICAL is sent so often, whoever has reported it.
 EVERY_SECONDS: Final = 20.0
 DEADMAN_EVERY_SECONDS: Final = 300.0
 _DEADMAN_PATIENCE_SECONDS: Final = 120.0
+#: Alerts that are kept while they cannot be taken in; beyond, the oldest are dropped.
+_KEPT: Final = 1_000
 
 
 class Courier:
@@ -33,6 +36,7 @@ class Courier:
     ) -> None:
         self._office, self._clock, self._deadman = office, clock, deadman
         self._waiting: queue.SimpleQueue[Alert | None] = queue.SimpleQueue()
+        self._unsent: deque[Alert] = deque(maxlen=_KEPT)
         self._thread = threading.Thread(target=self._work, name="courier", daemon=True)
         self._called: datetime | None = None
 
@@ -53,26 +57,40 @@ class Courier:
         self._thread.join(patience)
 
     def _work(self) -> None:
-        while True:
+        more = True
+        while more:
+            more = self._collect()
             try:
-                alerts = [self._waiting.get(timeout=EVERY_SECONDS)]
-            except queue.Empty:
-                alerts = []
-            while not self._waiting.empty():
-                alerts.append(self._waiting.get())
-            self._send([alert for alert in alerts if alert is not None])
-            if None in alerts:
-                return
-            self._call_deadman()
+                self._send()
+                if more:
+                    self._call_deadman()
+            except Exception as error:  # noqa: BLE001 - whatever befalls one round, the next one has to come
+                self._complain(error)
 
-    def _send(self, alerts: Sequence[Alert]) -> None:
+    def _collect(self) -> bool:
+        """Take what waits, or wait for it; False once there will be no more."""
         try:
-            for alert in alerts:
-                self._office.send(alert)
+            alerts = [self._waiting.get(timeout=EVERY_SECONDS)]
+        except queue.Empty:
+            return True
+        while not self._waiting.empty():
+            alerts.append(self._waiting.get())
+        self._unsent.extend(alert for alert in alerts if alert is not None)
+        return None not in alerts
+
+    def _send(self) -> None:
+        """Have the office take in all that is unsent, in order; what it refuses is kept for later."""
+        try:
+            while self._unsent:
+                self._office.send(self._unsent[0])
+                self._unsent.popleft()
+        finally:
             self._office.deliver((Lane.URGENT,))
-        except CryptoBtError as error:
-            # Whoever reads this log has to learn of it, if nobody else can be told.
-            typer.echo(" ".join([*(alert.what for alert in alerts), str(error)]), err=True)
+
+    def _complain(self, error: Exception) -> None:
+        """Whoever reads this log has to learn of it, if nobody else can be told."""
+        with contextlib.suppress(OSError):
+            typer.echo(" ".join([*(alert.what for alert in self._unsent), str(error)]), err=True)
 
     def _call_deadman(self) -> None:
         now = self._clock()

@@ -4,15 +4,11 @@ import contextlib
 import json
 import os
 import shlex
-import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -32,7 +28,9 @@ from crypto_bt.runtime.home import Home
 from crypto_bt.runtime.isolation import give_way
 from crypto_bt.runtime.job_log import JobLogs, rotate_held_open
 from crypto_bt.runtime.notify import notify
+from crypto_bt.runtime.probes import code_server_answers, daemons_beat, webserver_answers
 from crypto_bt.runtime.processes import process_mark
+from crypto_bt.runtime.steady_clock import SteadyClock
 from crypto_bt.runtime.supervisor import Event, Part, Running, Supervisor
 from crypto_bt.settings import load_settings
 from crypto_bt.store import write_atomically
@@ -40,10 +38,6 @@ from crypto_bt.store.uptime_ledger import begin, record_change
 
 #: In the environment of everything that is started here: the home it belongs to.
 MARK: Final = "CRYPTO_BT_UP_OF"
-#: Without these no schedule and no sensor works, and no run starts.
-_DAEMONS: Final = ("SCHEDULER", "SENSOR", "QUEUED_RUN_COORDINATOR")
-#: Daemons write their heartbeats every 30 s.
-_DAEMON_SECONDS: Final = 120.0
 
 
 def up(
@@ -79,8 +73,8 @@ def up(
         courier = _courier(at)
         stack.callback(courier.stop)
         courier.tell(_was_down(at))
-        parts, clock = _parts(at, folder, port, read_only=read_only), lambda: datetime.now(UTC)
-        Supervisor(parts, clock, _teller(at, courier), _beat(at)).run()
+        parts, clock = _parts(at, folder, port, read_only=read_only), SteadyClock()
+        Supervisor(parts, clock, _teller(at, courier), _beat(at, clock)).run()
         record_change(at.root, Change(datetime.now(UTC), State.STOPPED))
         notify("STOPPING=1")
 
@@ -115,8 +109,6 @@ def _parts(home: Home, folder: Path, port: int, *, read_only: bool) -> list[Part
     code = [python, "-m", "dagster", "api", "grpc", "-m", "crypto_bt.definitions", "--socket", str(socket)]
     daemon = [python, "-m", "dagster._daemon", "run", "-w", str(workspace)]
     web = [python, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), "-w", str(workspace)]
-
-    started = time.time()
     return [
         Part(
             "code_server",
@@ -125,10 +117,12 @@ def _parts(home: Home, folder: Path, port: int, *, read_only: bool) -> list[Part
             logs / "code_server.log",
             environment,
             ready=socket.exists,
+            probe=lambda: code_server_answers(socket),
+            probe_every=timedelta(seconds=60),
         ),
         Part(
             "daemon", daemon, home.root, logs / "daemon.log", environment,
-            probe=lambda: daemons_beat(home, started),
+            probe=lambda: daemons_beat(home.dagster / "history" / "runs.db", datetime.now(UTC)),
         ),
         Part(
             "webserver",
@@ -136,34 +130,9 @@ def _parts(home: Home, folder: Path, port: int, *, read_only: bool) -> list[Part
             home.root,
             logs / "webserver.log",
             environment,
-            probe=lambda: _answers(port),
+            probe=lambda: webserver_answers(port),
         ),
     ]  # fmt: skip
-
-
-def daemons_beat(home: Home, started: float) -> bool:
-    """Whether each of Dagster's daemons that something depends on wrote a heartbeat within two minutes; not
-    asked in the first two."""
-    if time.time() - started < _DAEMON_SECONDS:
-        return True
-    database = home.dagster / "history" / "runs.db"
-    try:
-        with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5.0)) as opened:
-            told = dict(opened.execute("SELECT daemon_type, timestamp FROM daemon_heartbeats").fetchall())
-    except sqlite3.Error:
-        return False
-    beats = [datetime.fromisoformat(str(told[name])).replace(tzinfo=UTC) for name in _DAEMONS if name in told]
-    if len(beats) < len(_DAEMONS):
-        return False
-    return (datetime.now(UTC) - min(beats)).total_seconds() < _DAEMON_SECONDS
-
-
-def _answers(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/server_info", timeout=10.0) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError, ValueError):
-        return False
 
 
 def _teller(home: Home, courier: Courier) -> Callable[[Event], None]:
@@ -173,7 +142,9 @@ def _teller(home: Home, courier: Courier) -> Callable[[Event], None]:
 
     def tell(event: Event) -> None:
         now = datetime.now(UTC)
-        typer.echo(f"{now:%Y-%m-%d %H:%M:%S} UTC  {event.text}")
+        # Neither a terminal that is gone nor a full disk may keep the alert from being told.
+        with contextlib.suppress(OSError):
+            typer.echo(f"{now:%Y-%m-%d %H:%M:%S} UTC  {event.text}")
         with contextlib.suppress(OSError):
             logs.write("supervisor", "warning", event.text, part=event.part, kind=event.kind)
         log = f"{home.logs / event.part}.log"
@@ -202,12 +173,14 @@ def _was_down(home: Home) -> list[Alert]:
     return [down_alert(beat, datetime.now(UTC))] if running else []
 
 
-def _beat(home: Home) -> Callable[[Sequence[Running]], None]:
-    """Writes what runs into the home, for status and health; and tells systemd that all is well."""
+def _beat(home: Home, clock: SteadyClock) -> Callable[[Sequence[Running]], None]:
+    """Tells systemd that all is well, and writes what runs into the home, for status and health."""
     before = State.DOWN
 
     def beat(parts: Sequence[Running]) -> None:
         nonlocal before
+        # First, as systemd would end everything for a disk that is full.
+        notify("READY=1\nWATCHDOG=1")
         state = State.UP if all(running.process for running in parts) else State.DOWN
         if state is not before:
             record_change(home.root, Change(datetime.now(UTC), state))
@@ -220,14 +193,13 @@ def _beat(home: Home) -> Callable[[Sequence[Running]], None]:
             "parts": {
                 running.part.name: {
                     "pid": running.process.pid if running.process else None,
-                    "started": running.started.isoformat() if running.started else None,
-                    "restarts": [moment.isoformat() for moment in running.restarts],
+                    "started": clock.on_the_wall(running.started).isoformat() if running.started else None,
+                    "restarts": [clock.on_the_wall(moment).isoformat() for moment in running.restarts],
                     "given_up": running.given_up,
                 }
                 for running in parts
             },
         }
         write_atomically(home.root / SUPERVISOR_FILE, json.dumps(told, indent=1).encode())
-        notify("READY=1\nWATCHDOG=1")
 
     return beat

@@ -12,6 +12,7 @@ DEAD: Final = {"daemon": "daemon_dead", "webserver": "webserver_dead", "code_ser
 HUNG: Final = "hang_restarted"
 GIVEN_UP: Final = "crash_loop"
 WAS_DOWN: Final = "was_down"
+DISK: Final = "disk"
 _ALL: Final = "crypto-bt up"
 _AGAIN: Final = "It is started again within a minute."
 
@@ -19,8 +20,8 @@ _AGAIN: Final = "It is started again within a minute."
 def part_alerts(part: str, kind: str, text: str, now: datetime, log: str, command: str) -> list[Alert]:
     """The alerts of one event of the supervisor; empty where nobody needs to know.
 
-    ``kind``: the ``part`` has ended, hung, was restarted or given_up, or is well again. ``log``: where it
-    writes. ``command`` starts everything anew.
+    ``kind``: the ``part`` has ended, hung, was restarted or given_up, or is well again; the supervisor's own
+    state is unwritten, or written again. ``log``: where it writes. ``command`` starts everything anew.
     """
 
     def alert(cause: str, doing: str, command: str = "", *, resolved: bool = False) -> Alert:
@@ -45,6 +46,9 @@ def part_alerts(part: str, kind: str, text: str, now: datetime, log: str, comman
             return [alert(HUNG, _AGAIN)]
         case "given_up":
             return [alert(GIVEN_UP, "Nothing more; the other processes go on.", command)]
+        case "unwritten" | "written":
+            mend = "" if kind == "written" else "crypto-bt data compact"
+            return [alert(DISK, "It tries again every 30 s.", mend, resolved=kind == "written")]
         case "well":
             over = [alert(cause, "", resolved=True) for cause in (DEAD[part], HUNG, GIVEN_UP)]
             # The daemon is the last that is asked for: with it everything is back.

@@ -23,17 +23,22 @@ from crypto_bt.runtime.processes import interrupted_with_parent
 POLL_SECONDS: Final = 0.5
 HEARTBEAT_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 30.0
-#: A child may be this long without answering its probe before it counts as hung.
+#: Who has answered its probe once, and then not for so long, hangs.
 HUNG_AFTER: Final = timedelta(seconds=120)
 #: Who has run so long, and answers, is well.
 WELL_AFTER: Final = timedelta(seconds=60)
-_PROBE_EVERY: Final = timedelta(seconds=20)
+#: Who has not opened for work, or never answered, so long after its start hangs; a start may be slow.
+READY_WITHIN: Final = timedelta(minutes=5)
+
+
+#: The supervisor's own name in its events.
+ITSELF: Final = "supervisor"
 
 
 @dataclass(frozen=True)
 class Part:
     """A process to keep running: ``command`` in ``folder``, its output appended to ``log``; ``ready`` says
-    when the next one may start, ``probe`` whether it still does its work (asked every 20 s, quickly)."""
+    when the next one may start, ``probe`` whether it still does its work (asked ``probe_every``, quickly)."""
 
     name: str
     command: Sequence[str]
@@ -42,6 +47,7 @@ class Part:
     environment: Mapping[str, str]
     ready: Callable[[], bool] = lambda: True
     probe: Callable[[], bool] | None = None
+    probe_every: timedelta = timedelta(seconds=20)
 
 
 @dataclass
@@ -62,7 +68,8 @@ class Running:
 
 @dataclass(frozen=True)
 class Event:
-    """What befell ``part``: ``kind`` is ended, hung, restarted, given_up, or well (at last, or again)."""
+    """What befell ``part``: ``kind`` is ended, hung, restarted, given_up, or well (at last, or again); or of
+    :data:`ITSELF` unwritten, or written again: its own state."""
 
     part: str
     kind: str
@@ -70,8 +77,9 @@ class Event:
 
 
 class Supervisor:
-    """``clock`` gives UTC moments; ``tell`` gets every event; ``beat`` gets the state every 30 s and
-    after each event."""
+    """``clock`` gives UTC moments, by which deadlines pass (see :mod:`crypto_bt.runtime.steady_clock`);
+    ``tell`` gets every event; ``beat`` gets the state every 30 s and after each event, and may raise OSError.
+    """
 
     def __init__(
         self,
@@ -82,7 +90,7 @@ class Supervisor:
     ) -> None:
         self._all = [Running(part) for part in parts]
         self._clock, self._tell, self._beat = clock, tell, beat
-        self._stopping = False
+        self._stopping = self._unwritten = False
 
     def run(self) -> None:
         """Keep them running until SIGINT, SIGTERM or SIGHUP; then none of them is left."""
@@ -91,36 +99,61 @@ class Supervisor:
         beaten = 0.0
         try:
             for running in self._all:
-                self._start(running)
-                self._wait_until_ready(running)
+                if self._start(running):
+                    self._wait_until_ready(running)
             while not self._stopping:
                 changed = [self._look_after(running) for running in self._all]
                 if any(changed) or time.monotonic() - beaten >= HEARTBEAT_SECONDS:
-                    self._beat(self._all)
+                    self._write()
                     beaten = time.monotonic()
                 time.sleep(POLL_SECONDS)
         finally:
             self._end_all()
-            self._beat(self._all)
+            self._write()
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._stopping = True
 
-    def _start(self, running: Running) -> None:
+    def _write(self) -> None:
+        """Write the state; where that cannot be, it is told once, and the parts run on."""
+        try:
+            self._beat(self._all)
+        except OSError as error:
+            if not self._unwritten:
+                text = f"The supervisor cannot write its state: {error}. What it keeps running runs on."
+                self._tell(Event(ITSELF, "unwritten", text))
+            self._unwritten = True
+        else:
+            if self._unwritten:
+                self._tell(Event(ITSELF, "written", "The supervisor can write its state again."))
+            self._unwritten = False
+
+    def _start(self, running: Running) -> bool:
+        """Whether it could be started; where not, that counts as an end of it."""
         part = running.part
-        part.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with part.log.open("ab") as log:
-            running.process = subprocess.Popen(
-                part.command, cwd=part.folder, env=dict(part.environment), stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, start_new_session=True, preexec_fn=interrupted_with_parent,
-            )  # fmt: skip
-        give_way(running.process.pid)
         running.started = running.answered = running.asked = self._clock()
         running.due, running.well = None, False
+        try:
+            part.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with part.log.open("ab") as log:
+                running.process = subprocess.Popen(
+                    part.command, cwd=part.folder, env=dict(part.environment), stdin=subprocess.DEVNULL,
+                    stdout=log, stderr=log, start_new_session=True, preexec_fn=interrupted_with_parent,
+                )  # fmt: skip
+        except (OSError, subprocess.SubprocessError) as error:
+            self._ended(running, running.started, f"{part.name} could not be started: {error}.", "ended")
+            return False
+        give_way(running.process.pid)
+        return True
 
     def _wait_until_ready(self, running: Running) -> None:
+        began = self._clock()
         while not self._stopping and running.process is not None and running.process.poll() is None:
             if running.part.ready():
+                return
+            if self._clock() - began > READY_WITHIN:
+                text = f"{running.part.name} was not ready within {READY_WITHIN.seconds} s and was ended."
+                self._ended(running, self._clock(), text, "hung")
                 return
             time.sleep(POLL_SECONDS)
 
@@ -132,16 +165,17 @@ class Supervisor:
         if running.process is None:
             if running.due is None or now < running.due:
                 return False
-            self._start(running)
             running.restarts.append(now)
-            self._tell(Event(running.part.name, "restarted", f"{running.part.name} was started again."))
+            if self._start(running):
+                self._tell(Event(running.part.name, "restarted", f"{running.part.name} was started again."))
             return True
         code = running.process.poll()
         if code is not None:
             self._ended(running, now, f"{running.part.name} ended with code {code}.", "ended")
             return True
-        if self._hangs(running, now):
-            silent = f"{running.part.name} did not answer for {HUNG_AFTER.seconds} s and was ended."
+        patience = HUNG_AFTER if self._answers(running) else READY_WITHIN
+        if self._silence(running, now) > patience:
+            silent = f"{running.part.name} did not answer for {patience.seconds} s and was ended."
             self._ended(running, now, silent, "hung")
             return True
         if not running.well and now - (running.started or now) >= WELL_AFTER and self._answers(running):
@@ -156,14 +190,15 @@ class Supervisor:
             return True
         return (running.answered or running.started) != running.started
 
-    def _hangs(self, running: Running, now: datetime) -> bool:
+    def _silence(self, running: Running, now: datetime) -> timedelta:
+        """Since it last answered, or was started; asked now if it is time to."""
         if running.part.probe is None or running.answered is None or running.asked is None:
-            return False
-        if now - running.asked >= _PROBE_EVERY:
+            return timedelta(0)
+        if now - running.asked >= running.part.probe_every:
             running.asked = now
             if running.part.probe():
                 running.answered = now
-        return now - running.answered > HUNG_AFTER
+        return now - running.answered
 
     def _ended(self, running: Running, now: datetime, text: str, kind: str) -> None:
         if running.process is not None:

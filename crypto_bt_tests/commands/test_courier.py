@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from crypto_bt.alerts import AlertOffice
 from crypto_bt.commands import courier as module
 from crypto_bt.commands.courier import Courier
+from crypto_bt.core.alerts import Alert
+from crypto_bt.core.errors import StoreError
 from crypto_bt.simulator.telegram_faults import TelegramFault, TelegramFaultKind
 from crypto_bt_tests.alerts.samples import alert, critical, telegram_desk
 
@@ -71,9 +74,54 @@ def test_outbox_that_cannot_be_written_is_said_in_the_log_and_work_goes_on(
         until(is_said)
         (tmp_path / "outbox.db").rmdir()
         courier.tell([critical("webserver", "webserver_dead")])
+        until(lambda: "webserver_dead" in "".join(desk.texts))
+        courier.stop()
+        assert "daemon_dead" in desk.texts[0]
+
+
+def test_alert_that_could_not_be_taken_in_is_sent_when_it_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the order in which they were told, and each once."""
+    monkeypatch.setattr(module, "EVERY_SECONDS", 0.05)
+    with telegram_desk(tmp_path) as desk:
+        refused: list[str] = []
+        send = type(desk.office).send
+
+        def locked(office: AlertOffice, alert: Alert, event: str = "") -> None:
+            if len(refused) < 3:
+                refused.append(alert.cause)
+                raise StoreError("The outbox is locked.")
+            send(office, alert, event)
+
+        monkeypatch.setattr(type(desk.office), "send", locked)
+        courier = Courier(desk.office, desk.clock).start()
+        courier.tell([critical("daemon", "daemon_dead"), critical("webserver", "webserver_dead")])
         until(lambda: desk.telegram.sent)
         courier.stop()
-        assert "webserver_dead" in desk.texts[0]
+    assert refused == ["daemon_dead"] * 3
+    text = "".join(desk.texts)
+    assert (text.count("daemon_dead"), text.count("webserver_dead")) == (1, 1)
+    assert text.index("daemon_dead") < text.index("webserver_dead")
+
+
+def test_error_of_any_kind_ends_no_courier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EVERY_SECONDS", 0.02)
+    calls: list[int] = []
+
+    def no_process(command: object, **_: object) -> None:
+        calls.append(1)
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(module.subprocess, "run", no_process)
+    with telegram_desk(tmp_path) as desk:
+        courier = Courier(desk.office, desk.clock, ["deadman"]).start()
+        desk.clock.now += timedelta(minutes=5)
+        until(lambda: calls)
+        courier.tell([critical()])
+        until(lambda: desk.telegram.sent)
+        courier.stop()
+    assert len(desk.texts) == 1
 
 
 def test_deadman_is_called_every_five_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

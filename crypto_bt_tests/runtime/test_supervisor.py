@@ -18,6 +18,7 @@ import pytest
 from crypto_bt.core.restarts import MOST
 from crypto_bt.runtime import supervisor as module
 from crypto_bt.runtime.notify import notify
+from crypto_bt.runtime.steady_clock import SteadyClock
 from crypto_bt.runtime.supervisor import Event, Part, Running, Supervisor
 
 FOREVER = "import time; time.sleep(600)"
@@ -30,6 +31,10 @@ class FastClock:
 
     def __init__(self) -> None:
         self.began = time.monotonic()
+
+    @staticmethod
+    def seconds() -> float:
+        return 100 * time.monotonic()
 
     def __call__(self) -> datetime:
         return datetime(2026, 11, 22, tzinfo=UTC) + timedelta(seconds=100 * (time.monotonic() - self.began))
@@ -204,3 +209,72 @@ def test_part_is_well_once_it_has_run_a_minute_and_answered_and_again_after_a_re
     answering = replace(part(tmp_path, "one", FOREVER), probe=lambda: True)
     Supervisor([answering], FastClock(), events.append, look).run()
     assert [event.kind for event in events] == ["well", "ended", "restarted", "well"]
+
+
+def test_part_that_cannot_be_started_counts_as_ended_and_the_others_run(tmp_path: Path) -> None:
+    (tmp_path / "one.log").mkdir()
+
+    def until(events: list[Event], running: Sequence[Running]) -> bool:
+        if events and (tmp_path / "one.log").is_dir():
+            (tmp_path / "one.log").rmdir()
+        return running[0].process is not None and running[1].process is not None
+
+    events, pids = supervised([part(tmp_path, "one", FOREVER), part(tmp_path, "other", FOREVER)], until)
+    assert [(event.part, event.kind) for event in events] == [("one", "ended"), ("one", "restarted")]
+    assert "could not be started" in events[0].text
+    assert alive(pids) == []
+
+
+def test_part_that_is_never_ready_is_ended_and_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "READY_WITHIN", timedelta(seconds=30))
+    never = replace(part(tmp_path, "never", FOREVER), ready=lambda: False)
+    events, pids = supervised([never, part(tmp_path, "other", FOREVER)], lambda events, _: len(events) >= 2)
+    assert [(event.part, event.kind) for event in events] == [("never", "hung"), ("never", "restarted")]
+    assert "not ready within 30 s" in events[0].text
+    assert alive(pids) == []
+
+
+def test_state_that_cannot_be_written_is_told_once_and_nothing_ends(tmp_path: Path) -> None:
+    events: list[Event] = []
+    beats: list[bool] = []
+
+    def beat(running: Sequence[Running]) -> None:
+        beats.append(running[0].process is not None and running[0].process.poll() is None)
+        if len(beats) in (2, 3, 4):
+            raise OSError(28, "No space left on device")
+        if len(beats) == 6:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    Supervisor([part(tmp_path, "one", FOREVER)], FastClock(), events.append, beat).run()
+    told = [(event.part, event.kind) for event in events if event.kind != "well"]
+    assert told == [(module.ITSELF, "unwritten"), (module.ITSELF, "written")]
+    assert all(beats[:6])
+
+
+def test_clock_that_is_set_ahead_ends_nobody(tmp_path: Path) -> None:
+    """By the wall clock nobody has answered for an hour; by the steady one, for a moment."""
+    events: list[Event] = []
+    wall = [datetime(2026, 11, 22, tzinfo=UTC)]
+    steady = SteadyClock(lambda: wall[0], FastClock.seconds)
+    looks: list[datetime] = []
+
+    def beat(running: Sequence[Running]) -> None:
+        looks.append(steady())
+        wall[0] += timedelta(hours=1)
+        if looks[-1] - looks[0] > timedelta(seconds=60):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    answering = replace(part(tmp_path, "one", FOREVER), probe=lambda: True)
+    Supervisor([answering], steady, events.append, beat).run()
+    assert wall[0] - datetime(2026, 11, 22, tzinfo=UTC) > timedelta(hours=2)
+    assert [event.kind for event in events if event.kind != "well"] == []
+
+
+def test_who_answered_once_is_given_less_time_than_who_is_still_starting(tmp_path: Path) -> None:
+    answers = iter([True])
+    silent = replace(part(tmp_path, "one", FOREVER), probe=lambda: next(answers, False))
+    events, _ = supervised([silent], lambda events, _: len(events) >= 3)
+    assert "did not answer for 120 s" in events[0].text
+    assert "did not answer for 300 s" in events[2].text
