@@ -89,6 +89,17 @@ def code_server_killed(desk: Desk) -> Injected:
     return desk.found(began, detection)
 
 
+def code_server_stopped(desk: Desk) -> Injected:
+    """SIGSTOP of the code server: its socket is there, and nothing answers."""
+    service, pid = desk.service, desk.service.pid("code_server")
+    began = time.monotonic()
+    os.kill(pid, signal.SIGSTOP)
+    detection = service.wait_until(lambda: service.pid("code_server") != pid, PATIENCE)
+    service.wait_until(lambda: service.pid("code_server") not in (0, pid), PATIENCE)
+    service.wait_until(service.works, PATIENCE)
+    return desk.found(began, detection)
+
+
 def daemon_killed(desk: Desk) -> Injected:
     """kill -9 of Dagster's daemon: a run under way goes on."""
     run_id, night = desk.begin_night(), desk.night
@@ -136,6 +147,7 @@ SERVICE_FAULTS: Final[dict[str, Callable[[Desk], Injected]]] = {
     "kill -9 of the supervisor": supervisor_killed,
     "kill -9 of everything at once": everything_killed,
     "SIGSTOP of the run worker": worker_stopped,
+    "SIGSTOP of the code server": code_server_stopped,
 }
 
 
