@@ -5,13 +5,14 @@ BIN := .venv/bin
 STAMP := .venv/.complete
 PEERS := .peers/.complete
 ARGS ?=
+HOURS ?= 24
 # A folder with every library (make wheelhouse) stands in for the index, on a machine without network.
 WHEELHOUSE ?= wheelhouse
 PIP := -m pip --quiet --disable-pip-version-check
 FROM := $(if $(wildcard $(WHEELHOUSE)/*.whl),--no-index --find-links $(WHEELHOUSE))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup peers demo dev-demo dev test check docs bench soak lock wheelhouse
+.PHONY: help setup peers demo dev-demo dev test check docs bench soak staging lock wheelhouse
 
 help:  ## Show this list
 	@echo "crypto_bt: fresh market data, honest nightly backtests."
@@ -63,6 +64,9 @@ bench: setup peers  ## Measure speed, one JSON object a line
 
 soak: setup  ## Run the fault campaigns in full, into docs/evidence
 	@for file in benchmarks/soak_*.py; do $(BIN)/python $$file $(ARGS) || exit 1; done
+
+staging: setup  ## Run everything with planned faults before going live, and report (HOURS=24)
+	@$(BIN)/python benchmarks/staging.py --hours $(HOURS) $(ARGS)
 
 wheelhouse: setup  ## Fetch every library into wheelhouse/, to set up a machine without network
 	@$(BIN)/python $(PIP) download --require-hashes -r requirements.lock -d $(WHEELHOUSE)

@@ -117,8 +117,10 @@ def list_(
                     "id": word.alert.id,
                     "at": word.created_at,
                     "kind": str(word.kind),
+                    "severity": str(word.alert.severity),
                     "cause": word.alert.cause,
                     "where": word.alert.where,
+                    "what": word.alert.what,
                     "deliveries": {name: fate[0] for name, fate in word.deliveries.items()},
                 }
                 for word in words
