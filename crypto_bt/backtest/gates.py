@@ -6,7 +6,7 @@ any limit on them some day, however good it is.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -210,6 +210,11 @@ def judge(figures: OutOfSample, gates: Gates | None = None) -> GateVerdict:
         return GateVerdict(Decision.WATCH, reason, outcomes, None, None)
     decision = _decision(outcomes)
     return GateVerdict(decision, _reason(decision, outcomes), outcomes, expected, chance)
+
+
+def not_to_be_trusted(verdict: GateVerdict, why: str) -> GateVerdict:
+    """``verdict`` without a decision, for the reason ``why`` (a sentence); the gates stay to be seen."""
+    return replace(verdict, decision=Decision.NOT_COMPUTED, reason=f"{Decision.NOT_COMPUTED}: {why}")
 
 
 def verdict_change(strategy: str, earlier: Sequence[Decision], now: GateVerdict) -> VerdictChange:

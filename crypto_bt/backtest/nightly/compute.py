@@ -169,7 +169,8 @@ def _write_down(
         entry["out_of_sample"] = own.walk is not None
         entry["in_charge"] = trials[name].sets[own.current].described
         if name != spec.benchmark:
-            verdict = verdict_of(own, figures.row(0, named=True), recorded[name].trades, spec)
+            portfolio = figures.row(0, named=True)
+            verdict = verdict_of(own, portfolio, recorded[name].trades, spec, entry.get("lookahead"))
             entry["verdict"] = verdict_entry(verdict)
             entry["overfitting"] = overfitting(swept[name].daily, own, trials=night.trials, seed=spec.seed)
             say({"event": "judged", "strategy": name, "verdict": verdict.reason})

@@ -74,4 +74,5 @@ def evaluate_strategy(market: NightMarket, name: str) -> tuple[dict[str, Any], N
         "parameter_sets": len(sets),
     }
     targets = targets_of_sets(market, sets)
-    return told | examine(first, market), targets
+    signals = {each.signal_set: each.strategy for each in sets}
+    return told | examine([signals[number] for number in sorted(signals)], market), targets

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from crypto_bt.backtest import metrics
 from crypto_bt.backtest.candle_rows import DAY_MS
-from crypto_bt.backtest.gates import GateVerdict, OutOfSample, judge, window_losses
+from crypto_bt.backtest.gates import (
+    GateVerdict,
+    OutOfSample,
+    judge,
+    not_to_be_trusted,
+    window_losses,
+)
 from crypto_bt.backtest.layout import STATISTICS
 from crypto_bt.backtest.market_factor import MARKET
 from crypto_bt.backtest.nightly.judging import Chosen, window_spans
@@ -159,13 +165,15 @@ def windows_rows(chosen: Chosen, first_day: int) -> pl.DataFrame:
 
 
 def verdict_of(
-    chosen: Chosen, portfolio: dict[str, Any], trades: pl.DataFrame, spec: NightSpec
+    chosen: Chosen, portfolio: dict[str, Any], trades: pl.DataFrame, spec: NightSpec, leak: str | None = None
 ) -> GateVerdict:
-    """The gates, on out-of-sample figures alone; not computed where the history is too short for one."""
+    """The gates, on out-of-sample figures alone; not computed where the history is too short for one, nor
+    where a ``leak`` (a sentence) says that the figures were earned with data of later days."""
     losses = window_losses(trades, window_spans(chosen.walk)) if chosen.walk else ()
     names = ("sharpe", "max_drawdown", "win_rate", "profit_factor")
     figures = {name: portfolio[name] if chosen.walk else None for name in names}
-    return judge(OutOfSample(**figures, losses=losses), spec.gates)
+    verdict = judge(OutOfSample(**figures, losses=losses), spec.gates)
+    return not_to_be_trusted(verdict, leak) if leak else verdict
 
 
 def verdict_entry(verdict: GateVerdict) -> dict[str, Any]:
