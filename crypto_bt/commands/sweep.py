@@ -97,8 +97,10 @@ def walk_forward(
     Example: crypto-bt walk-forward ema_cross --train 120 --out ./ema
     """
     from crypto_bt.backtest.metrics import return_figures
+    from crypto_bt.backtest.nightly.examining import examine
     from crypto_bt.backtest.nightly.judging import choose, overfitting
     from crypto_bt.backtest.nightly.outcome import equity_rows, verdict_of, windows_rows
+    from crypto_bt.backtest.nightly.parameter_sets import distinct_signals
     from crypto_bt.backtest.nightly.recording import Alone, record_all, stitched_equity
     from crypto_bt.backtest.trade_metrics import trade_figures
     from crypto_bt.defs.resources import Desk
@@ -128,7 +130,9 @@ def walk_forward(
         **return_figures(stitched_equity(chosen.returns)),
         **trade_figures(recorded.trades),
     }
-    verdict = verdict_of(chosen, found, recorded.trades, market.spec)
+    luck = overfitting(daily, chosen, trials=market.spec.trials or 1, seed=market.spec.seed)
+    leak = examine(distinct_signals(trial.sets), market)["lookahead"]
+    verdict = verdict_of(chosen, found, recorded.trades, market.spec, luck, leak)
     windows = windows_rows(chosen, market.days[0])
     output.table(
         ["trained from", "tested from", "in charge to", "set", "in sample", "out of sample"],
@@ -145,7 +149,6 @@ def walk_forward(
         ],
         title=f"{strategy}: Sharpe ratio by window",
     )
-    luck = overfitting(daily, chosen, trials=market.spec.trials or 1, seed=market.spec.seed)
     output.say(
         f"Out of sample, {len(chosen.returns)} days: net return {percent(found['net_return'])}, "
         f"Sharpe ratio {figure(found['sharpe'])} (95 %: {figure(luck['sharpe_low'])} to "

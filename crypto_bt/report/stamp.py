@@ -30,6 +30,7 @@ class Run:
     luck: Mapping[str, float | None]
     lookahead: str | None
     survivorship: Mapping[str, float | None] | None
+    reconciled: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,7 @@ def _run(entry: Mapping[str, Any]) -> Run:
         luck=dict(entry.get("overfitting") or {}),
         lookahead=entry.get("lookahead"),
         survivorship=entry.get("survivorship"),
+        reconciled=dict(entry.get("reconciled") or {}),
     )
 
 
