@@ -29,7 +29,7 @@ class Run:
     verdict: GateVerdict | None
     luck: Mapping[str, float | None]
     lookahead: str | None
-    survivorship: Mapping[str, float | None] | None
+    survivorship: Mapping[str, Any] | None
     reconciled: Mapping[str, float]
 
 
