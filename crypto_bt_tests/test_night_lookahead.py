@@ -10,9 +10,12 @@ import pytest
 from crypto_bt.backtest import night_verdicts
 from crypto_bt.backtest.nightly import parameter_sets
 from crypto_bt.backtest.nightly.compute import Night, compute_night
+from crypto_bt.backtest.nightly.examining import works_across
 from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.store import SnapshotStore
+from crypto_bt.strategies import build_strategy
 from crypto_bt.strategies.strategy import Strategy
+from crypto_bt_tests.strategies.generic_market import market
 from crypto_bt_tests.test_night import spec as night_spec
 
 spec = night_spec
@@ -78,9 +81,28 @@ def test_peeking_of_another_set_than_the_first_is_found_and_not_judged(
 def test_honest_sets_are_all_examined_and_judged(spec: NightSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = night(Honest, spec, monkeypatch).entry("follower")
     assert entry["examined"] == 2
+    assert entry["across_symbols"] is False
     assert entry["lookahead"] is None
     assert entry["verdict"]["decision"] != "not computed"
     assert entry["warm_up_analysis"]["unsettled"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "across"),
+    [
+        ("relative_momentum", True),
+        ("bitcoin_spread", True),
+        ("ema_cross", False),
+        ("squeeze_breakout", False),
+    ],
+)
+def test_strategies_that_set_symbols_against_each_other_are_told_from_the_others(
+    name: str, across: bool
+) -> None:
+    strategy = build_strategy(name)
+    bars, extras = market(strategy.warm_up + 300)
+    assert works_across(strategy, bars, extras) is across
+    assert works_across(strategy, bars.filter(symbol=bars["symbol"][0]), extras) is False
 
 
 def test_warm_up_of_another_set_than_the_first_is_told(

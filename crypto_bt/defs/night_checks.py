@@ -8,9 +8,9 @@ from typing import Any, Final
 import dagster as dg
 import polars as pl
 
-from crypto_bt.backtest import night_verdicts
+from crypto_bt.backtest import night_drift, night_verdicts
 from crypto_bt.backtest.drift import Change
-from crypto_bt.backtest.night_verdicts import NightTables, overlap_end
+from crypto_bt.backtest.night_drift import NightTables, overlap_end
 from crypto_bt.core.datasets import DATASETS
 from crypto_bt.core.errors import StoreError
 from crypto_bt.core.isolated import isolation
@@ -44,14 +44,14 @@ def _warm_up(desk: Desk, now: NightResult, before: NightResult | None) -> Verdic
 def _drift(desk: Desk, now: NightResult, before: NightResult | None) -> Verdict:
     earlier = _tables(before) if before else None
     if before is None or earlier is None:
-        return night_verdicts.drift(_tables(now) or _empty(now), None, ())
+        return night_drift.drift(_tables(now) or _empty(now), None, ())
     try:
         changes = changed_days(
             desk, before.stamp["snapshot"]["id"], now.stamp["snapshot"]["id"], overlap_end(before.stamp)
         )
     except StoreError as error:
         return Verdict(True, f"Not compared with the night before: {error}")
-    return night_verdicts.drift(_tables(now) or _empty(now), earlier, changes)
+    return night_drift.drift(_tables(now) or _empty(now), earlier, changes)
 
 
 def changed_days(desk: Desk, before: str, now: str, until: datetime) -> list[Change]:
@@ -86,7 +86,7 @@ def _tables(result: NightResult) -> NightTables | None:
     """The tables of a night; None for one of a version that kept no targets."""
     if not any(item.name == "targets.parquet" for item in result.files):
         return None
-    frames = {name: result.frame(name) for name in ("trades", "targets", "equity")}
+    frames = {name: result.frame(name) for name in ("trades", "targets", "equity", "windows")}
     return NightTables(result.stamp, **frames)
 
 

@@ -9,8 +9,9 @@ import polars as pl
 from crypto_bt.backtest.lookahead import find_lookaheads
 from crypto_bt.backtest.needs import datasets_needed
 from crypto_bt.backtest.nightly.market import NightMarket
-from crypto_bt.backtest.signals import strategy_frame
+from crypto_bt.backtest.signals import strategy_frame, targets
 from crypto_bt.backtest.warm_up_analysis import WarmUpNeed, analyse_warm_up, warm_up_need
+from crypto_bt.core.errors import BacktestError
 from crypto_bt.strategies import Strategy
 
 #: Moments at which the past is cut off, other ones each night; and later beginnings of the history.
@@ -25,7 +26,8 @@ WARM_UPS_OF_OTHERS = 3
 def examine(strategies: Sequence[Strategy], market: NightMarket) -> dict[str, Any]:
     """What is found of all signals of one strategy, the defaults first: any of them can come to be in charge.
 
-    ``examined``: how many. ``lookahead``: the first target that later data changed, in a sentence, or None.
+    ``examined``: how many. ``across_symbols``: whether targets of one symbol depend on the others (of the
+    defaults). ``lookahead``: the first target that later data changed, in a sentence, or None.
     ``warm_up_analysis``, of the signals that settle worst: bars ``declared`` and ``needed``, targets
     ``compared`` and ``unsettled`` (that a longer history changed, positions merely held from before not
     counted), and what was found in a sentence.
@@ -37,9 +39,10 @@ def examine(strategies: Sequence[Strategy], market: NightMarket) -> dict[str, An
     leaks = find_lookaheads([first], candles, extras, cuts=CUTS, seed=seed)
     needs = [analyse_warm_up(first, candles, extras, starts=STARTS)]
     others = strategies[1:]
+    part = _part(
+        candles, BARS_OF_OTHERS + WARM_UPS_OF_OTHERS * max(each.warm_up for each in strategies), seed
+    )
     if others:
-        bars = BARS_OF_OTHERS + WARM_UPS_OF_OTHERS * max(each.warm_up for each in others)
-        part = _part(candles, bars, seed)
         leaks += find_lookaheads(others, part, extras, cuts=CUTS, seed=seed)
         frame = strategy_frame(part, first, extras)
         needs += [warm_up_need(each, frame, starts=1) for each in others]
@@ -48,6 +51,7 @@ def examine(strategies: Sequence[Strategy], market: NightMarket) -> dict[str, An
     need = needs[worst]
     return {
         "examined": len(strategies),
+        "across_symbols": works_across(first, part, extras),
         "lookahead": _told(strategies, *found[0]) if found else None,
         "warm_up_analysis": {
             "declared": need.declared,
@@ -57,6 +61,25 @@ def examine(strategies: Sequence[Strategy], market: NightMarket) -> dict[str, An
             "text": _told(strategies, worst, str(need)),
         },
     }
+
+
+def works_across(
+    strategy: Strategy, candles: pl.DataFrame, extras: Mapping[str, pl.DataFrame] | None = None
+) -> bool:
+    """Whether targets of a symbol change when half of the other symbols are not there (either half)."""
+    symbols = candles["symbol"].unique().sort().to_list()
+    full = targets(strategy, candles, extras)
+    for half in (symbols[::2], symbols[1::2]):
+        if not half:
+            continue
+        own = pl.col("symbol").is_in(half)
+        try:
+            alone = targets(strategy, candles.filter(own), extras)
+        except BacktestError:
+            return True
+        if not alone["target"].equals(full.filter(own)["target"]):
+            return True
+    return False
 
 
 def _part(candles: pl.DataFrame, bars: int, seed: int) -> pl.DataFrame:
