@@ -78,3 +78,12 @@ def warm_up(stamp: Mapping[str, Any]) -> Verdict:
     return Verdict(
         True, f"The targets of {len(found)} strategies settle within their warm-up.", figures=figures
     )
+
+
+def trial_ledger(stamp: Mapping[str, Any]) -> Verdict:
+    """Warns where the number of trials that the statistics allow for may be too small."""
+    doubt, figures = stamp.get("trials_doubt"), {"trials": int(stamp.get("trials") or 0)}
+    if doubt:
+        what = f"{doubt} A backup of the home has the file results/trials.jsonl as it was."
+        return Verdict(False, what, Severity.WARN, figures=figures)
+    return Verdict(True, f"{figures['trials']:,} trials are counted, and none is lost.", figures=figures)

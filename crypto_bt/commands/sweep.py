@@ -73,6 +73,8 @@ def sweep(
         f"{luck['pbo']:.0%}, deflated Sharpe ratio {figure(luck['deflated_sharpe'])} after "
         f"{luck['trials']:,} trials."
     )
+    if market.spec.trials_doubt:
+        output.say(market.spec.trials_doubt)
     written = write_frames(out, {"parameter_sets": table}) if out else []
     output.result({"strategy": strategy, "sets": table.to_dicts(), "overfitting": luck, "files": written})
 
@@ -156,6 +158,8 @@ def walk_forward(
         f"{found['trades']} trades."
     )
     output.say(verdict.reason)
+    if market.spec.trials_doubt:
+        output.say(market.spec.trials_doubt)
     frames = {"windows": windows, "equity": equity_rows(chosen), "trades": recorded.trades}
     written = write_frames(out, frames) if out else []
     output.result(

@@ -1,4 +1,4 @@
-"""Asset checks on the night's result: verdicts, look-ahead, warm-up, drift, isolation."""
+"""Asset checks on the night's result: verdicts, look-ahead, warm-up, drift, trials, isolation."""
 
 import json
 from collections.abc import Callable
@@ -39,6 +39,10 @@ def _no_lookahead(desk: Desk, now: NightResult, before: NightResult | None) -> V
 
 def _warm_up(desk: Desk, now: NightResult, before: NightResult | None) -> Verdict:
     return night_verdicts.warm_up(now.stamp)
+
+
+def _trial_ledger(desk: Desk, now: NightResult, before: NightResult | None) -> Verdict:
+    return night_verdicts.trial_ledger(now.stamp)
 
 
 def _drift(desk: Desk, now: NightResult, before: NightResult | None) -> Verdict:
@@ -110,6 +114,7 @@ NIGHT_CHECKS: Final[dict[str, tuple[NightDecision, str]]] = {
         "The days that the night before knew too came out the same, unless their data changed; and the "
         "recent returns are like those before.",
     ),
+    "trial_ledger": (_trial_ledger, "No parameter set that was ever tried is lost from the count."),
     "isolation": (_isolation, "The night's process gave way to every other, the live trader above all."),
 }
 _SEVERITY: Final = {

@@ -60,6 +60,7 @@ def remarks(stamp: Stamp, card: Scorecard) -> list[str]:
     found += [text for text in (scope(card, stamp),) if text]
     found += [f"{run.name} failed and is not in the table: {run.error}" for run in stamp.runs if run.error]
     found += [run.lookahead for run in stamp.runs if run.lookahead]
+    found += [stamp.trials_doubt] if stamp.trials_doubt else []
     found += [
         f"Left out: {symbol} {reason.removeprefix(symbol).strip()}."
         for symbol, reason in stamp.left_out.items()

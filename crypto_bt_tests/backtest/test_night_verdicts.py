@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from crypto_bt.backtest.night_verdicts import gates, no_lookahead, warm_up
+from crypto_bt.backtest.night_verdicts import gates, no_lookahead, trial_ledger, warm_up
 from crypto_bt.core.verdict import Severity
 
 
@@ -74,3 +74,12 @@ def test_warm_up_forgives_ties_and_names_memory(unsettled: int, passed: bool) ->
     verdict = warm_up(night)
     assert verdict.passed is passed
     assert passed or verdict.what == "ema_cross needs 200 bars."
+
+
+def test_trial_ledger_that_lost_trials_is_a_warning() -> None:
+    assert trial_ledger(stamp(trials=1_100)).what == "1,100 trials are counted, and none is lost."
+    verdict = trial_ledger(
+        stamp(trials=1_100, trials_doubt="The trial ledger is damaged: it holds 0 trials.")
+    )
+    assert (verdict.passed, verdict.severity) == (False, Severity.WARN)
+    assert verdict.what.startswith("The trial ledger is damaged: it holds 0 trials.")
