@@ -50,14 +50,6 @@ TRADES: Final = Table(
     (*_ENTRY, "exit_time", "exit_price", "exit_reason", "commission", "slippage", "funding", "net_pnl"),
     _ENTRY,
 )
-#: Of trades that both nights have, what does not depend on the capital, orders' rounding aside.
-FILLS: Final = Table(
-    "trades",
-    "entry_time",
-    "exit_time",
-    ("side", "entry_price", "exit_time", "exit_price", "exit_reason"),
-    ("side", "entry_price"),
-)
 
 
 @dataclass(frozen=True, slots=True, order=True)

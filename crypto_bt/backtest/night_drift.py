@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 
 from crypto_bt.backtest.drift import (
-    FILLS,
     SIGNALS,
     TRADES,
     Change,
@@ -28,6 +27,14 @@ EXPLAINED: Final = 0.10
 #: Where the symbols, and so each one's capital, differ: orders are rounded to other lots, or too small, and a
 #: scaled-out trade's mean exit moves; more than this share of trades that left otherwise is not that.
 ROUNDED: Final = 0.05
+#: Of trades that both nights have, what does not depend on the capital, orders' rounding aside.
+FILLS: Final = Table(
+    "trades",
+    "entry_time",
+    "exit_time",
+    ("side", "entry_price", "exit_time", "exit_price", "exit_reason"),
+    ("side", "entry_price"),
+)
 #: The data that every strategy rests on, beside what it needs.
 _OF_ALL: Final = ("candles_", "funding_rates", "mark_price_1h")
 _TRADE_KEYS: Final = ("strategy", "symbol", "entry_time")
