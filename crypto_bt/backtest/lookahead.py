@@ -59,13 +59,16 @@ def find_lookaheads(
     the data is made once for all. No cut is in the warm-up of all, where every target is flat."""
     frame = strategy_frame(candles, strategies[0], extras)
     full = [evaluate(strategy, frame)["target"] for strategy in strategies]
+    close_time = frame["close_time"]
     found: list[Leak | None] = [None] * len(strategies)
+    del frame  # it is as large as the candles, and the cuts need as much again
     flat = min(strategy.warm_up for strategy in strategies)
-    closes = frame["close_time"].unique().sort().to_list()[flat:]
+    closes = close_time.unique().sort().to_list()[flat:]
     for cut in sorted(random.Random(seed).sample(closes, min(cuts, len(closes)))):
-        known = frame.select(pl.col("close_time") <= cut).to_series()
+        known = close_time <= cut
         past = candles.filter(pl.col("open_time") + strategies[0].timeframe.delta <= cut)
         seen = strategy_frame(past, strategies[0], _known_by(cut, extras or {}))
+        del past
         for number, strategy in enumerate(strategies):
             if found[number] is None:
                 honest = evaluate(strategy, seen)
