@@ -9,12 +9,14 @@ from crypto_bt.core.verdict import Severity, Verdict, some
 #: Running windows round their last digit by where they began, and at a tie that decides a target: fewer than
 #: this share of targets that differ are that, more are memory.
 ROUNDED: Final = 0.001
+HISTORY: Final = "Load more of it: crypto-bt data backfill --start DAY."
 
 
 def gates(stamp: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> Verdict:
     """Fails where a verdict could not be computed, and where a strategy fell from promote; both warn.
 
     ``earlier`` are the stamps of the nights before, oldest first: a night without a verdict hides no fall.
+    A history that has always been too short to test on is a home that is new, and nothing that went wrong.
     """
     verdicts = {entry["name"]: entry["verdict"] for entry in stamp["strategies"] if entry.get("verdict")}
     unknown = [
@@ -40,6 +42,11 @@ def gates(stamp: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> Ver
     if fallen:
         what = f"No longer promoted: {some(fallen)}."
         return Verdict(False, what, Severity.WARN, figures=counts)
+    judged = [entry for entry in stamp["strategies"] if entry.get("verdict")]
+    early = all(not entry.get("out_of_sample", True) and not entry.get("lookahead") for entry in judged)
+    if unknown and early and not before:
+        what = "No strategy is judged yet: the history is too short to choose parameters and to test them."
+        return Verdict(True, f"{what} {HISTORY}", figures=counts)
     if unknown:
         what = f"{len(unknown)} of {len(verdicts)} verdicts could not be computed: {some(unknown)}."
         return Verdict(False, what, Severity.WARN, figures=counts)

@@ -36,6 +36,18 @@ def test_gates_name_a_verdict_that_could_not_be_computed() -> None:
     assert verdict.what == "1 of 1 verdicts could not be computed: ema_cross (not computed: because)."
 
 
+def test_gates_have_nothing_against_a_history_that_has_always_been_too_short() -> None:
+    night = stamp("not computed")
+    night["strategies"][0]["out_of_sample"] = False
+    verdict = gates(night, [night])
+    assert verdict.passed
+    assert "too short" in verdict.what
+    assert not gates(night, [stamp("watch")]).passed, "it was long enough before"
+    leaking = stamp("not computed")
+    leaking["strategies"][0] |= {"out_of_sample": False, "lookahead": "ema_cross looks ahead."}
+    assert not gates(leaking, []).passed
+
+
 @pytest.mark.parametrize(
     ("before", "now", "passed"),
     [
