@@ -89,6 +89,7 @@ def _stamp(spec: NightSpec, snapshot: Snapshot, night: Night, code: str) -> dict
         "walk_forward": asdict(spec.walk_forward),
         "execution": spec.execution.value,
         "trials": night.trials,
+        "trials_doubt": spec.trials_doubt,
         "seed": spec.seed,
         "initial_capital": spec.initial_capital,
         "symbols": sorted(night.symbols),

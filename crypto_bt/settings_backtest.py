@@ -78,6 +78,14 @@ class BacktestSettings(BaseSettings):
         ge=0,
         description="Most losses in a row that a promoted strategy may have in a test window.",
     )
+    GATE_TRADES: int = Field(
+        default=20,
+        ge=0,
+        description="Fewest closed trades out of sample with which a strategy may be promoted.",
+    )
+    GATE_DAYS: int = Field(
+        default=60, ge=0, description="Fewest days out of sample with which a strategy may be promoted."
+    )
     UNIVERSE_LIQUID: int = Field(
         default=30, ge=1, description="Size of the universe of the most liquid symbols known at each time."
     )

@@ -304,6 +304,21 @@ def test_night_says_for_each_strategy_whether_it_is_to_be_trusted(spec: NightSpe
         assert 0.0 <= luck["pbo"] <= 1.0
         assert 0.0 < luck["spa_p"] <= 1.0
         assert entries[name]["lookahead"] is None
+        assert (
+            f"Luck: the choice of parameters is overfit with {100 * luck['pbo']:.0f} % (PBO)."
+            in verdict["reason"]
+        )
+
+
+def test_night_says_what_lies_between_listed_trades_and_net_return(spec: NightSpec, tmp_path: Path) -> None:
+    stamp, _ = run(spec, tmp_path / "out")
+    trades = pl.read_parquet(tmp_path / "out" / "trades.parquet")
+    metrics = pl.read_parquet(tmp_path / "out" / "metrics.parquet").filter(symbol="ALL")
+    for entry in stamp["strategies"]:
+        own, parts = trades.filter(strategy=entry["name"]), entry["reconciled"]
+        net = metrics.filter(strategy=entry["name"])["net_return"].item() * spec.initial_capital
+        assert parts["trades"] == pytest.approx(own["net_pnl"].sum())
+        assert parts["trades"] + parts["carried"] == pytest.approx(parts["account"]) == pytest.approx(net)
 
 
 def test_night_too_short_to_choose_is_shown_and_not_judged(spec: NightSpec, tmp_path: Path) -> None:

@@ -1,24 +1,15 @@
-"""Gates: what a strategy must show out of sample to be promoted, and the verdict in one sentence.
-
-Losses in a row come with the number that chance alone would bring: a strategy that trades often enough meets
-any limit on them some day, however good it is.
-"""
+"""Gates: what a strategy must show out of sample to be promoted, and the verdict in one sentence."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from datetime import datetime
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Final
 
-import polars as pl
-
-from crypto_bt.backtest.trade_metrics import closed, losing_streak
+from crypto_bt.backtest.losing_runs import WindowLosses, chance_of_run, expected_longest_run
 from crypto_bt.core.errors import BacktestError
 
 _DESK: Final = "the desk's own default"
-#: A further term of the expected longest run below this changes no digit that is shown.
-_NEGLIGIBLE: Final = 1e-12
 #: By gate: its name in a sentence, 1 where more is better or -1 where less is, whether shown in percent.
 _FIGURES: Final = {
     "sharpe": ("Sharpe ratio", 1, False),
@@ -26,6 +17,8 @@ _FIGURES: Final = {
     "win_rate": ("win rate", 1, True),
     "profit_factor": ("profit factor", 1, False),
     "consecutive_losses": ("losses in a row", -1, False),
+    "trades": ("closed trades", 1, False),
+    "days": ("days out of sample", 1, False),
 }
 
 
@@ -50,11 +43,14 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """All gates. Sharpe ratio (annual), win rate and profit factor have least values, the depth of the
-    deepest drawdown (a positive fraction) and losses in a row most ones. Raises BacktestError unless finite.
+    """All gates. Sharpe ratio (annual), win rate, profit factor, closed trades and days out of sample have
+    least values, the depth of the deepest drawdown (a positive fraction) and losses in a row most ones.
+    Raises BacktestError unless finite.
 
-    The limits are the desk's. That a strategy is retired which earned nothing, or fell twice as deep as
-    allowed, is this project's choice.
+    The first five limits are the desk's. That a strategy is retired which earned nothing, or fell twice as
+    deep as allowed, is this project's choice, and so are the least trades and days: a win rate of 20 trades
+    is known to 22 points either way (1.96 x root of 0.25 / 20), and below 60 days no figure against luck is
+    computed (:data:`crypto_bt.backtest.nightly.judging.FEWEST_DAYS`).
     """
 
     sharpe: Gate = Gate(0.80, 0.0, f"{_DESK}; retired without a gain: this project's choice")
@@ -62,6 +58,8 @@ class Gates:
     win_rate: Gate = Gate(0.45, None, _DESK)
     profit_factor: Gate = Gate(1.5, None, _DESK)
     consecutive_losses: Gate = Gate(5, None, _DESK)
+    trades: Gate = Gate(20, None, "this project's choice: fewer leave a win rate open by over 22 points")
+    days: Gate = Gate(60, None, "this project's choice: the least that the figures against luck take")
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -71,24 +69,17 @@ class Gates:
 
 
 @dataclass(frozen=True, slots=True)
-class WindowLosses:
-    """Closed trades of one test window, how many of them lost, and the most lost ones in a row."""
-
-    closed_trades: int
-    lost: int
-    longest: int
-
-
-@dataclass(frozen=True, slots=True)
 class OutOfSample:
     """The figures that are judged, all out of sample and by :mod:`crypto_bt.backtest.metrics`' conventions
-    (``max_drawdown`` a negative fraction); None where undefined. ``losses``: one entry a test window."""
+    (``max_drawdown`` a negative fraction); None where undefined. ``win_rate`` and ``profit_factor`` count
+    positions still open at their last mark. ``losses``: one entry a test window. ``days`` in charge."""
 
     sharpe: float | None
     max_drawdown: float | None
     win_rate: float | None
     profit_factor: float | None
     losses: tuple[WindowLosses, ...]
+    days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,63 +118,13 @@ class VerdictChange:
     text: str
 
 
-def window_losses(
-    trades: pl.DataFrame, spans: Sequence[tuple[datetime, datetime]]
-) -> tuple[WindowLosses, ...]:
-    """The losses of ``trades`` (exit_time, exit_reason, net_pnl, symbol, entry_time) in each span.
-
-    A trade belongs to the span [start, end) that holds its exit; a net result of 0 counts as lost, as in
-    :func:`crypto_bt.backtest.trade_metrics.losing_streak`.
-    """
-    ended = closed(trades)
-    found = []
-    for start, end in spans:
-        inside = (pl.col("exit_time") >= start) & (pl.col("exit_time") < end)
-        results = ended.filter(inside)["net_pnl"].to_numpy()
-        found.append(WindowLosses(len(results), int((results <= 0.0).sum()), losing_streak(results)))
-    return tuple(found)
-
-
-def chance_of_run(trades: Sequence[int], loss_rate: float, run: int) -> float:
-    """The probability that ``run`` losses in a row, or more, occur in any of several windows.
-
-    Trades are taken for independent, each lost with the probability ``loss_rate``; ``trades`` is their
-    number in each window. Exact, by the recursion for the probability of no such run,
-    Q(n) = Q(n - 1) - (1 - p) p^r Q(n - r - 1), Q(n < r) = 1, Q(r) = 1 - p^r (de Moivre 1738; Feller 1968,
-    XIII.7), multiplied over the windows. Raises BacktestError for a rate outside [0, 1] or a run below 1.
-    """
-    if not 0.0 <= loss_rate <= 1.0 or run < 1:
-        raise BacktestError(
-            f"A run of {run} losses at the loss rate {loss_rate}.", "Give a rate from 0 to 1 and a run of 1."
-        )
-    power = loss_rate**run
-    without = [1.0] * min(run, max(trades, default=0) + 1)
-    for count in range(run, max(trades, default=0) + 1):
-        before = without[count - run - 1] if count > run else 1.0
-        step = power if count == run else (1.0 - loss_rate) * power * before
-        without.append(max(0.0, without[-1] - step))
-    return 1.0 - math.prod(without[count] for count in trades)
-
-
-def expected_longest_run(trades: Sequence[int], loss_rate: float) -> float:
-    """The longest run of losses to be expected in any of several windows: the sum over r of
-    :func:`chance_of_run`, which is about ln(n (1 - p)) / ln(1 / p) for one window of n (Schilling 1990)."""
-    total = 0.0
-    for run in range(1, max(trades, default=0) + 1):
-        chance = chance_of_run(trades, loss_rate, run)
-        total += chance
-        if chance < _NEGLIGIBLE:
-            break
-    return total
-
-
-def judge(figures: OutOfSample, gates: Gates | None = None) -> GateVerdict:
+def judge(figures: OutOfSample, gates: Gates | None = None, luck: str = "") -> GateVerdict:
     """Promote when every gate is passed, retire when any gate says so, else watch.
 
     The losses in a row are those of the worst test window, against chance at the strategy's own loss rate.
-    Where a figure is None nothing is decided, and the reason names it; but a profit factor that is undefined
-    because every closed trade won passes, and a strategy that was tested and did not trade is watched. Raises
-    BacktestError for a figure that is NaN or infinite.
+    ``luck`` is a sentence for the reason. Where a figure is None nothing is decided, and the reason names it;
+    but a profit factor that is undefined because every trade won passes, and a strategy that was tested and
+    did not trade is watched. Raises BacktestError for a figure that is NaN or infinite.
     """
     gates = gates or Gates()
     counts = [window.closed_trades for window in figures.losses]
@@ -204,12 +145,22 @@ def judge(figures: OutOfSample, gates: Gates | None = None) -> GateVerdict:
         if won_all
         else _outcome("profit_factor", figures.profit_factor, gates.profit_factor),
         _outcome("consecutive_losses", longest, gates.consecutive_losses, by_chance),
+        _outcome("trades", sum(counts) if counts else None, gates.trades),
+        _outcome("days", figures.days if counts else None, gates.days),
     )
     if figures.losses and not sum(counts):
         reason = f"{Decision.WATCH}: no trade ended out of sample, so there is nothing to judge."
         return GateVerdict(Decision.WATCH, reason, outcomes, None, None)
     decision = _decision(outcomes)
-    return GateVerdict(decision, _reason(decision, outcomes), outcomes, expected, chance)
+    reason = _reason(decision, outcomes)
+    if luck and decision is not Decision.NOT_COMPUTED:
+        reason = f"{reason} {luck}"
+    return GateVerdict(decision, reason, outcomes, expected, chance)
+
+
+def not_to_be_trusted(verdict: GateVerdict, why: str) -> GateVerdict:
+    """``verdict`` without a decision, for the reason ``why`` (a sentence); the gates stay to be seen."""
+    return replace(verdict, decision=Decision.NOT_COMPUTED, reason=f"{Decision.NOT_COMPUTED}: {why}")
 
 
 def verdict_change(strategy: str, earlier: Sequence[Decision], now: GateVerdict) -> VerdictChange:

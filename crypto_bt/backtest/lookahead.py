@@ -1,14 +1,14 @@
 """Truncate and compare: a target must not change when what came after it is taken away."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
 
 from crypto_bt.backtest.needs import NEEDS
-from crypto_bt.backtest.signals import targets
+from crypto_bt.backtest.signals import evaluate, strategy_frame
 from crypto_bt.strategies import Strategy
 
 
@@ -43,20 +43,45 @@ def find_lookahead(
     Candles count up to the cut by their close, extra rows by the moment they are known. The same ``seed``
     cuts at the same times.
     """
-    full = targets(strategy, candles, extras)
-    closes = full["close_time"].unique().sort().to_list()
+    found = find_lookaheads([strategy], candles, extras, cuts=cuts, seed=seed)
+    return found[0]
+
+
+def find_lookaheads(
+    strategies: Sequence[Strategy],
+    candles: pl.DataFrame,
+    extras: Mapping[str, pl.DataFrame] | None = None,
+    *,
+    cuts: int = 8,
+    seed: int = 7,
+) -> list[Leak | None]:
+    """:func:`find_lookahead` of each of ``strategies``, which see the same timeframe and needs: each cut of
+    the data is made once for all. No cut is in the warm-up of all, where every target is flat."""
+    frame = strategy_frame(candles, strategies[0], extras)
+    full = [evaluate(strategy, frame)["target"] for strategy in strategies]
+    close_time = frame["close_time"]
+    found: list[Leak | None] = [None] * len(strategies)
+    del frame  # it is as large as the candles, and the cuts need as much again
+    flat = min(strategy.warm_up for strategy in strategies)
+    closes = close_time.unique().sort().to_list()[flat:]
     for cut in sorted(random.Random(seed).sample(closes, min(cuts, len(closes)))):
-        past = candles.filter(pl.col("open_time") + strategy.timeframe.delta <= cut)
-        honest = targets(strategy, past, _known_by(cut, extras or {}))
-        changed = (
-            full.filter(pl.col("close_time") <= cut)
-            .with_columns(honest=honest["target"])
-            .filter(pl.col("target") != pl.col("honest"))
-        )
-        if not changed.is_empty():
-            row = changed.sort("open_time", "symbol").row(0, named=True)
-            return Leak(strategy.name, cut, row["symbol"], row["open_time"], row["target"], row["honest"])
-    return None
+        known = close_time <= cut
+        past = candles.filter(pl.col("open_time") + strategies[0].timeframe.delta <= cut)
+        seen = strategy_frame(past, strategies[0], _known_by(cut, extras or {}))
+        del past
+        for number, strategy in enumerate(strategies):
+            if found[number] is None:
+                honest = evaluate(strategy, seen)
+                found[number] = _leak(strategy.name, cut, honest, full[number].filter(known))
+    return found
+
+
+def _leak(name: str, cut: datetime, honest: pl.DataFrame, full: pl.Series) -> Leak | None:
+    changed = honest.with_columns(full=full).filter(pl.col("full") != pl.col("target"))
+    if changed.is_empty():
+        return None
+    row = changed.sort("open_time", "symbol").row(0, named=True)
+    return Leak(name, cut, row["symbol"], row["open_time"], row["full"], row["target"])
 
 
 def _known_by(cut: datetime, extras: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:

@@ -1,38 +1,22 @@
-"""What the checks of a night decide, from its stamp and its tables."""
+"""What the checks of a night decide, from its stamp and those of the nights before."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import numpy as np
-import polars as pl
-
-from crypto_bt.backtest.drift import SIGNALS, TRADES, Change, Table, compare_nights, performance_drift
 from crypto_bt.backtest.gates import Decision
 from crypto_bt.core.verdict import Severity, Verdict, some
 
-RECENT_DAYS: Final = 30
 #: Running windows round their last digit by where they began, and at a tie that decides a target: fewer than
 #: this share of targets that differ are that, more are memory.
 ROUNDED: Final = 0.001
-RUN_AGAIN: Final = "crypto-bt backtest"
-
-
-@dataclass(frozen=True)
-class NightTables:
-    """One night as another one is compared with it: stamp, trades, targets, and equity."""
-
-    stamp: Mapping[str, Any]
-    trades: pl.DataFrame
-    targets: pl.DataFrame
-    equity: pl.DataFrame
+HISTORY: Final = "Load more of it: crypto-bt data backfill --start DAY."
 
 
 def gates(stamp: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> Verdict:
     """Fails where a verdict could not be computed, and where a strategy fell from promote; both warn.
 
     ``earlier`` are the stamps of the nights before, oldest first: a night without a verdict hides no fall.
+    A history that has always been too short to test on is a home that is new, and nothing that went wrong.
     """
     verdicts = {entry["name"]: entry["verdict"] for entry in stamp["strategies"] if entry.get("verdict")}
     unknown = [
@@ -58,6 +42,11 @@ def gates(stamp: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> Ver
     if fallen:
         what = f"No longer promoted: {some(fallen)}."
         return Verdict(False, what, Severity.WARN, figures=counts)
+    judged = [entry for entry in stamp["strategies"] if entry.get("verdict")]
+    early = all(not entry.get("out_of_sample", True) and not entry.get("lookahead") for entry in judged)
+    if unknown and early and not before:
+        what = "No strategy is judged yet: the history is too short to choose parameters and to test them."
+        return Verdict(True, f"{what} {HISTORY}", figures=counts)
     if unknown:
         what = f"{len(unknown)} of {len(verdicts)} verdicts could not be computed: {some(unknown)}."
         return Verdict(False, what, Severity.WARN, figures=counts)
@@ -98,89 +87,10 @@ def warm_up(stamp: Mapping[str, Any]) -> Verdict:
     )
 
 
-def drift(now: NightTables, before: NightTables | None, changes: Collection[Change]) -> Verdict:
-    """Fails where the same days give other targets or trades without a change of data that explains it.
-
-    ``changes`` are the data of the days both nights know that the two snapshots hold differently. Any
-    symbol's change may explain any difference: the parameters are chosen on all symbols together.
-    """
-    if before is None:
-        return Verdict(True, "There is no earlier night to compare with.")
-    comparable = comparable_strategies(now.stamp, before.stamp)
-    if comparable is None:
-        return Verdict(True, "Not compared with the night before: the code, costs or capital are others.")
-    if not comparable:
-        return Verdict(True, "Not compared with the night before: no strategy has the same parameters.")
-    if set(now.stamp["symbols"]) != set(before.stamp["symbols"]):
-        return Verdict(
-            True, "Not compared with the night before: the symbols, and so each one's capital, differ."
-        )
-    until = overlap_end(before.stamp)
-    compared = explained = 0
-    unexplained: list[str] = []
-    for table, earlier, later in _sides(before, now):
-        since = max((_first(side, table.time) for side in (earlier, later) if len(side)), default=until)
-        found = compare_nights(
-            table, earlier, later, strategies=comparable, symbols=now.stamp["symbols"],
-            since=since, until=until, changes=changes, across=comparable,
-        )  # fmt: skip
-        compared += found.rows
-        explained += found.explained
-        if found.first_unexplained is not None:
-            unexplained.append(f"{found.first_unexplained} ({found.unexplained} of {found.rows} rows)")
-    figures = {"compared": compared, "explained": explained, "unexplained": len(unexplained)}
-    if unexplained:
-        return Verdict(False, " ".join(unexplained), Severity.ERROR, RUN_AGAIN, figures)
-    drifted = _drifted(now)
-    if drifted:
-        return Verdict(False, f"Performance drifted: {some(drifted)}", Severity.WARN, figures=figures)
-    why = f", {explained} changed with their data" if explained else ""
-    return Verdict(
-        True, f"{compared:,} targets and trades of the night before came out the same{why}.", figures=figures
-    )
-
-
-def comparable_strategies(now: Mapping[str, Any], before: Mapping[str, Any]) -> list[str] | None:
-    """Strategies that both nights ran in the same way; None where nothing can be compared."""
-    same = ("code_version", "costs", "walk_forward", "execution", "initial_capital", "history_start")
-    if any(now.get(name) != before.get(name) for name in same):
-        return None
-    alike = ("parameters", "parameter_sets", "content", "error")
-    earlier = {entry["name"]: entry for entry in before["strategies"]}
-    return [
-        entry["name"]
-        for entry in now["strategies"]
-        if not entry["error"]
-        and entry["name"] in earlier
-        and all(entry.get(name) == earlier[entry["name"]].get(name) for name in alike)
-    ]
-
-
-def _sides(before: NightTables, now: NightTables) -> Sequence[tuple[Table, pl.DataFrame, pl.DataFrame]]:
-    return ((SIGNALS, before.targets, now.targets), (TRADES, before.trades, now.trades))
-
-
-def _drifted(now: NightTables) -> list[str]:
-    found = []
-    for (name,), rows in now.equity.sort("strategy", "time").group_by("strategy", maintain_order=True):
-        equity = rows["equity"].to_numpy()
-        returns = np.diff(equity) / equity[:-1]
-        if name == now.stamp["benchmark"] or len(returns) < 3 * RECENT_DAYS or not (equity > 0.0).all():
-            continue
-        drifted = performance_drift(
-            returns[:-RECENT_DAYS], returns[-RECENT_DAYS:], seed=int(now.stamp["seed"])
-        )
-        if drifted is not None and drifted.drifted:
-            found.append(f"{name}: {drifted}")
-    return found
-
-
-def _first(rows: pl.DataFrame, time: str) -> datetime:
-    first: datetime = rows.select(pl.col(time).min()).item()
-    return first
-
-
-def overlap_end(before: Mapping[str, Any]) -> datetime:
-    """The start of the earlier night's own day, by its stamp: that day's last bars were still to come."""
-    cutoff = datetime.fromisoformat(before["cutoff"])
-    return cutoff.replace(hour=0, minute=0, second=0, microsecond=0)
+def trial_ledger(stamp: Mapping[str, Any]) -> Verdict:
+    """Warns where the number of trials that the statistics allow for may be too small."""
+    doubt, figures = stamp.get("trials_doubt"), {"trials": int(stamp.get("trials") or 0)}
+    if doubt:
+        what = f"{doubt} A backup of the home has the file results/trials.jsonl as it was."
+        return Verdict(False, what, Severity.WARN, figures=figures)
+    return Verdict(True, f"{figures['trials']:,} trials are counted, and none is lost.", figures=figures)

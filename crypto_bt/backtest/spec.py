@@ -30,7 +30,8 @@ class NightSpec:
     opened at ``history_start`` or later) count. ``strategies`` maps name to the parameters that differ from
     the defaults; ``left_out`` maps symbol to reason. ``execution`` is the timeframe that is traded on,
     ``liquidity`` the size of the point-in-time universe. ``trials`` is how many parameter sets were ever
-    tried, this night's included (None: only this night's). ``seed`` is that of the resampling.
+    tried, this night's included (None: only this night's), ``trials_doubt`` what is wrong with that number
+    (a sentence, "" for nothing). ``seed`` is that of the resampling.
     A strategy that takes more than ``strategy_seconds`` or ``memory_mb`` to evaluate is stopped.
     ``code_version``, if given, must be the child's own."""
 
@@ -48,6 +49,7 @@ class NightSpec:
     initial_capital: float = 10_000.0
     liquidity: int = 30
     trials: int | None = None
+    trials_doubt: str = ""
     seed: int = 7
     threads: int = 1
     benchmark: str = "buy_and_hold"

@@ -114,3 +114,14 @@ def trade_figures(trades: pl.DataFrame) -> dict[str, float | None]:
         "funding": float(trades["funding"].sum()),
         "liquidations": int((trades["exit_reason"] == "liquidation").sum()),
     }
+
+
+def marked_figures(trades: pl.DataFrame) -> dict[str, float | None]:
+    """``win_rate`` and ``profit_factor`` of all ``trades``, those still open at their last mark: a rule that
+    never sells at a loss would otherwise have none."""
+    money = trades["net_pnl"].to_numpy()
+    won, lost = money[money > 0.0], money[money <= 0.0]
+    return {
+        "win_rate": metrics.win_rate(float(len(won)), float(len(money))),
+        "profit_factor": metrics.profit_factor(float(won.sum()), float(-lost.sum())),
+    }

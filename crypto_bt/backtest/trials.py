@@ -20,11 +20,13 @@ _HASH_DIGITS: Final = 16
 @dataclass(frozen=True, slots=True)
 class Trials:
     """The parameter sets (by :func:`parameters_hash`, ascending, each once) that one night tried of one
-    strategy. Raises BacktestError for an empty one or hashes in another order."""
+    strategy. ``content``: of its code and files, "" where that is not known. Raises BacktestError for an
+    empty one or hashes in another order."""
 
     night: date
     strategy: str
     hashes: tuple[str, ...]
+    content: str = ""
 
     def __post_init__(self) -> None:
         if not self.hashes or list(self.hashes) != sorted(set(self.hashes)):
@@ -36,6 +38,8 @@ class Trials:
     def to_json(self) -> str:
         """One line of the ledger's file."""
         values = {"night": self.night.isoformat(), "strategy": self.strategy, "parameters": self.hashes}
+        if self.content:
+            values["content"] = self.content
         return json.dumps(values, sort_keys=True, separators=(",", ":"))
 
 
@@ -50,12 +54,17 @@ class TrialLedger:
     def count(self, strategy: str | None = None, *, until: date | None = None) -> int:
         """Distinct trials of ``strategy``, or of all, in the nights up to ``until`` (inclusive).
 
-        A parameter set tried again on another night is one trial; the same parameters in two strategies are
-        two.
+        A parameter set tried again on another night is one trial; the same parameters in two strategies, or
+        in two versions of one (another ``content``), are two. What was tried by a version that is not known
+        counts as that of the first one that is.
         """
+        first: dict[str, str] = {}
+        for record in sorted(self.records, key=lambda record: record.night):
+            if record.content:
+                first.setdefault(record.strategy, record.content)
         return len(
             {
-                (record.strategy, tried)
+                (record.strategy, record.content or first.get(record.strategy, ""), tried)
                 for record in self.records
                 if (strategy is None or record.strategy == strategy)
                 and (until is None or record.night <= until)
@@ -68,15 +77,15 @@ class TrialLedger:
         return TrialLedger((*self.records, *self._news(trials)), self.damaged)
 
     def _news(self, trials: Iterable[Trials]) -> list[Trials]:
-        known: dict[tuple[date, str], set[str]] = {}
+        known: dict[tuple[date, str, str], set[str]] = {}
         for record in self.records:
-            known.setdefault((record.night, record.strategy), set()).update(record.hashes)
+            known.setdefault((record.night, record.strategy, record.content), set()).update(record.hashes)
         news = []
         for one in trials:
-            before = known.setdefault((one.night, one.strategy), set())
+            before = known.setdefault((one.night, one.strategy, one.content), set())
             fresh = tuple(tried for tried in one.hashes if tried not in before)
             if fresh:
-                news.append(Trials(one.night, one.strategy, fresh))
+                news.append(Trials(one.night, one.strategy, fresh, one.content))
                 before.update(fresh)
         return news
 
@@ -91,9 +100,11 @@ def parameters_hash(parameters: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_HASH_DIGITS]
 
 
-def trials_of(night: date, strategy: str, tried: Iterable[Mapping[str, Any]]) -> Trials:
-    """The record of the parameter sets ``tried`` of one strategy in one night; copies count once."""
-    return Trials(night, strategy, tuple(sorted({parameters_hash(parameters) for parameters in tried})))
+def trials_of(night: date, strategy: str, tried: Iterable[Mapping[str, Any]], content: str = "") -> Trials:
+    """The record of the parameter sets ``tried`` of one strategy in one night; copies count once. ``content``
+    is the digest of its code and files: the same parameters of other code are another trial."""
+    hashes = sorted({parameters_hash(parameters) for parameters in tried})
+    return Trials(night, strategy, tuple(hashes), content[:_HASH_DIGITS])
 
 
 def read_ledger(data: bytes) -> TrialLedger:
@@ -139,11 +150,32 @@ def trials_counted(
     return max(1, ledger.with_trials(tonight).count(strategy))
 
 
+def trials_in_doubt(ledger: TrialLedger, night: date, counted: Mapping[date, int]) -> tuple[int, str]:
+    """The trials up to ``night``, and in a sentence what the ledger has lost of them; "" if nothing.
+
+    ``counted`` are the trials that earlier nights counted, by night: as what was tried cannot become less,
+    the largest of them counts where the ledger holds fewer.
+    """
+    held, doubts = ledger.count(until=night), []
+    before = {one: number for one, number in counted.items() if one < night}
+    most = max(before, key=lambda one: before[one], default=None)
+    if ledger.damaged:
+        doubts.append(f"{ledger.damaged:,} of its lines cannot be read")
+    if most is not None and before[most] > held:
+        doubts.append(
+            f"it holds {held:,} trials, and the night of {most} counted {before[most]:,}, which count"
+        )
+    found = max(1, held, before[most] if most is not None else 0)
+    return found, f"The trial ledger is damaged: {'; '.join(doubts)}." if doubts else ""
+
+
 def _record(values: Any) -> Trials:
-    hashes, strategy = values["parameters"], values["strategy"]
-    if not isinstance(hashes, list) or not all(isinstance(text, str) for text in (strategy, *hashes)):
+    hashes, strategy, content = values["parameters"], values["strategy"], values.get("content", "")
+    if not isinstance(hashes, list) or not all(
+        isinstance(text, str) for text in (strategy, content, *hashes)
+    ):
         raise TypeError(f"{values} is not a line of the ledger")
-    return Trials(date.fromisoformat(values["night"]), strategy, tuple(hashes))
+    return Trials(date.fromisoformat(values["night"]), strategy, tuple(hashes), content)
 
 
 def _canonical(value: Any) -> Any:

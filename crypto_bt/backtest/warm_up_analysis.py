@@ -88,13 +88,19 @@ def analyse_warm_up(
     less than two bars.
     """
     frame = strategy_frame(candles, strategy, extras)
-    times = frame["open_time"].unique().sort()
-    if starts < 1 or len(times) < 2:
+    if starts < 1 or frame["open_time"].n_unique() < 2:
         raise BacktestError(
-            f"{strategy.name} was to be tried on {starts} later starts within {len(times)} bars.",
+            f"{strategy.name} was to be tried on {starts} later starts within "
+            f"{frame['open_time'].n_unique()} bars.",
             "Give 1 start or more, and a longer history.",
         )
     evaluate(strategy, frame)
+    return warm_up_need(strategy, frame, starts=starts)
+
+
+def warm_up_need(strategy: Strategy, frame: pl.DataFrame, *, starts: int) -> WarmUpNeed:
+    """:func:`analyse_warm_up` on a frame of two bars or more on which ``strategy`` is known to work."""
+    times = frame["open_time"].unique().sort()
     full = _targets(strategy, frame)
     places = sorted({max(1, number * len(times) // (starts + 1)) for number in range(1, starts + 1)})
     rows = pl.concat([_compared(strategy, frame, full, times[place]) for place in places])

@@ -73,6 +73,8 @@ def sweep(
         f"{luck['pbo']:.0%}, deflated Sharpe ratio {figure(luck['deflated_sharpe'])} after "
         f"{luck['trials']:,} trials."
     )
+    if market.spec.trials_doubt:
+        output.say(market.spec.trials_doubt)
     written = write_frames(out, {"parameter_sets": table}) if out else []
     output.result({"strategy": strategy, "sets": table.to_dicts(), "overfitting": luck, "files": written})
 
@@ -97,8 +99,10 @@ def walk_forward(
     Example: crypto-bt walk-forward ema_cross --train 120 --out ./ema
     """
     from crypto_bt.backtest.metrics import return_figures
+    from crypto_bt.backtest.nightly.examining import examine
     from crypto_bt.backtest.nightly.judging import choose, overfitting
     from crypto_bt.backtest.nightly.outcome import equity_rows, verdict_of, windows_rows
+    from crypto_bt.backtest.nightly.parameter_sets import distinct_signals
     from crypto_bt.backtest.nightly.recording import Alone, record_all, stitched_equity
     from crypto_bt.backtest.trade_metrics import trade_figures
     from crypto_bt.defs.resources import Desk
@@ -128,7 +132,9 @@ def walk_forward(
         **return_figures(stitched_equity(chosen.returns)),
         **trade_figures(recorded.trades),
     }
-    verdict = verdict_of(chosen, found, recorded.trades, market.spec)
+    luck = overfitting(daily, chosen, trials=market.spec.trials or 1, seed=market.spec.seed)
+    leak = examine(distinct_signals(trial.sets), market)["lookahead"]
+    verdict = verdict_of(chosen, found, recorded.trades, market.spec, luck, leak)
     windows = windows_rows(chosen, market.days[0])
     output.table(
         ["trained from", "tested from", "in charge to", "set", "in sample", "out of sample"],
@@ -145,7 +151,6 @@ def walk_forward(
         ],
         title=f"{strategy}: Sharpe ratio by window",
     )
-    luck = overfitting(daily, chosen, trials=market.spec.trials or 1, seed=market.spec.seed)
     output.say(
         f"Out of sample, {len(chosen.returns)} days: net return {percent(found['net_return'])}, "
         f"Sharpe ratio {figure(found['sharpe'])} (95 %: {figure(luck['sharpe_low'])} to "
@@ -153,6 +158,8 @@ def walk_forward(
         f"{found['trades']} trades."
     )
     output.say(verdict.reason)
+    if market.spec.trials_doubt:
+        output.say(market.spec.trials_doubt)
     frames = {"windows": windows, "equity": equity_rows(chosen), "trades": recorded.trades}
     written = write_frames(out, frames) if out else []
     output.result(

@@ -54,6 +54,7 @@ def market_of(
     if current is None:
         raise UsageError("There is nothing to try it on.", empty)
     cutoff = min(end or now, now)
+    tried = record_trials(desk, cutoff.date(), {name: {}}, now)
     spec = NightSpec(
         store=str(desk.store.root),
         snapshot=current.id,
@@ -65,7 +66,8 @@ def market_of(
         walk_forward=walk_forward_of(settings),
         gates=gates_of(settings),
         initial_capital=settings.BACKTEST_CAPITAL,
-        trials=record_trials(desk.results.root, cutoff.date(), {name: {}}, now),
+        trials=tried.count,
+        trials_doubt=tried.doubt,
         threads=settings.BACKTEST_THREADS,
         history_start=start or settings.history_start,
     )

@@ -34,6 +34,7 @@ CAUSES: Final[dict[str, Cause]] = {
     "no_lookahead": Cause(_CRITICAL, "A strategy's targets change when the days after them are taken away."),
     "warm_up": Cause(_WARNING, "A strategy declares too short a warm-up."),
     "drift": Cause(_WARNING, "Days that the night before knew too came out otherwise, or returns changed."),
+    "trial_ledger": Cause(_WARNING, "The count of parameter sets ever tried has lost some of them."),
     "check_failed": Cause(_WARNING, "An asset check failed that has no cause of its own."),
     "gap_not_filled": Cause(_WARNING, "Catch-up has given up filling a gap."),
     "run_failed": Cause(_WARNING, "A run failed; its retries are told only when the last one is done."),

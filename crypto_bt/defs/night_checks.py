@@ -1,4 +1,4 @@
-"""Asset checks on the night's result: verdicts, look-ahead, warm-up, drift, isolation."""
+"""Asset checks on the night's result: verdicts, look-ahead, warm-up, drift, trials, isolation."""
 
 import json
 from collections.abc import Callable
@@ -8,9 +8,9 @@ from typing import Any, Final
 import dagster as dg
 import polars as pl
 
-from crypto_bt.backtest import night_verdicts
+from crypto_bt.backtest import night_drift, night_verdicts
 from crypto_bt.backtest.drift import Change
-from crypto_bt.backtest.night_verdicts import NightTables, overlap_end
+from crypto_bt.backtest.night_drift import NightTables, overlap_end
 from crypto_bt.core.datasets import DATASETS
 from crypto_bt.core.errors import StoreError
 from crypto_bt.core.isolated import isolation
@@ -41,17 +41,21 @@ def _warm_up(desk: Desk, now: NightResult, before: NightResult | None) -> Verdic
     return night_verdicts.warm_up(now.stamp)
 
 
+def _trial_ledger(desk: Desk, now: NightResult, before: NightResult | None) -> Verdict:
+    return night_verdicts.trial_ledger(now.stamp)
+
+
 def _drift(desk: Desk, now: NightResult, before: NightResult | None) -> Verdict:
     earlier = _tables(before) if before else None
     if before is None or earlier is None:
-        return night_verdicts.drift(_tables(now) or _empty(now), None, ())
+        return night_drift.drift(_tables(now) or _empty(now), None, ())
     try:
         changes = changed_days(
             desk, before.stamp["snapshot"]["id"], now.stamp["snapshot"]["id"], overlap_end(before.stamp)
         )
     except StoreError as error:
         return Verdict(True, f"Not compared with the night before: {error}")
-    return night_verdicts.drift(_tables(now) or _empty(now), earlier, changes)
+    return night_drift.drift(_tables(now) or _empty(now), earlier, changes)
 
 
 def changed_days(desk: Desk, before: str, now: str, until: datetime) -> list[Change]:
@@ -86,7 +90,7 @@ def _tables(result: NightResult) -> NightTables | None:
     """The tables of a night; None for one of a version that kept no targets."""
     if not any(item.name == "targets.parquet" for item in result.files):
         return None
-    frames = {name: result.frame(name) for name in ("trades", "targets", "equity")}
+    frames = {name: result.frame(name) for name in ("trades", "targets", "equity", "windows")}
     return NightTables(result.stamp, **frames)
 
 
@@ -110,6 +114,7 @@ NIGHT_CHECKS: Final[dict[str, tuple[NightDecision, str]]] = {
         "The days that the night before knew too came out the same, unless their data changed; and the "
         "recent returns are like those before.",
     ),
+    "trial_ledger": (_trial_ledger, "No parameter set that was ever tried is lost from the count."),
     "isolation": (_isolation, "The night's process gave way to every other, the live trader above all."),
 }
 _SEVERITY: Final = {

@@ -30,7 +30,8 @@ def plan_night(
     names = strategies or settings.STRATEGIES or tuple(strategy_classes())
     for name in names:
         build_strategy(name)
-    tried: dict[str, dict[str, object]] = {name: {} for name in names if name != BENCHMARK}
+    sets: dict[str, dict[str, object]] = {name: {} for name in names if name != BENCHMARK}
+    tried = record_trials(desk, night, sets, now)
     return NightSpec(
         store=str(desk.store.root),
         snapshot=snapshot,
@@ -44,7 +45,8 @@ def plan_night(
         gates=gates_of(settings),
         initial_capital=settings.BACKTEST_CAPITAL,
         liquidity=settings.UNIVERSE_LIQUID,
-        trials=record_trials(desk.results.root, night, tried, now),
+        trials=tried.count,
+        trials_doubt=tried.doubt,
         threads=settings.BACKTEST_THREADS,
         benchmark=BENCHMARK,
         history_start=history_begins(

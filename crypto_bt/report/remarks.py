@@ -1,6 +1,6 @@
 """What a reader has to know beside the figures: how they came about, what was left out, what they cost."""
 
-from crypto_bt.report.figures import moment, names, percent, points, timeframe
+from crypto_bt.report.figures import moment, money, names, percent, points, timeframe
 from crypto_bt.report.scorecard import Comparison, Row, Scorecard
 from crypto_bt.report.stamp import Stamp
 from crypto_bt.report.verdicts import verdict_headline
@@ -12,6 +12,8 @@ MARK_SOURCES = {
 }
 
 
+#: A share of the capital below which listed trades and net return count as equal.
+UNSEEN = 1e-4
 #: Below this many days an annualised figure says little.
 SHORT_DAYS = 90
 
@@ -58,6 +60,7 @@ def remarks(stamp: Stamp, card: Scorecard) -> list[str]:
     found += [text for text in (scope(card, stamp),) if text]
     found += [f"{run.name} failed and is not in the table: {run.error}" for run in stamp.runs if run.error]
     found += [run.lookahead for run in stamp.runs if run.lookahead]
+    found += [stamp.trials_doubt] if stamp.trials_doubt else []
     found += [
         f"Left out: {symbol} {reason.removeprefix(symbol).strip()}."
         for symbol, reason in stamp.left_out.items()
@@ -88,6 +91,7 @@ def remarks(stamp: Stamp, card: Scorecard) -> list[str]:
         )
     found += _differences(card)
     found += _period(card, stamp)
+    found += _reconciled(stamp)
     found += [_costs(stamp), _fills(stamp)]
     if any(run.parameter_sets for run in stamp.runs):
         found.append(
@@ -160,7 +164,26 @@ def _period(card: Scorecard, stamp: Stamp) -> list[str]:
     return [
         f"The figures cover {card.days} days, {moment(first)} to {moment(last)} UTC."
         f"{short if card.days < SHORT_DAYS else ''} {luck}",
-        "Win rate and profit factor count closed trades; net return also counts positions still open.",
+        "Win rate and profit factor count closed trades; net return also counts positions still open, and so "
+        "do the win rate and profit factor that the gates are held against.",
+    ]
+
+
+def _reconciled(stamp: Stamp) -> list[str]:
+    """Where the listed trades and the net return do not add up, what lies between them."""
+    least = UNSEEN * (stamp.initial_capital or 0.0)
+    told = [
+        f"{run.name} {money(run.reconciled['trades'])} + {money(run.reconciled['carried'])} = "
+        f"{money(run.reconciled['account'])}"
+        for run in stamp.runs
+        if run.reconciled and abs(run.reconciled["carried"]) > least
+    ]
+    if not told:
+        return []
+    return [
+        "Net result of the listed trades + positions carried past the days in charge = net return, in quote: "
+        f"{'; '.join(told)}. The account shown is each day that of the set in charge, with what it held "
+        "before; a trade is listed whole, by the set in charge on the day of its entry (rule 50)."
     ]
 
 

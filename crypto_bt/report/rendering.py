@@ -4,10 +4,11 @@ from typing import Final
 
 from crypto_bt.report import figures
 from crypto_bt.report.drawing.style import chart_css, inline
+from crypto_bt.report.survivorship import places_told
 
 _FILTERS: Final = (
     figures.percent, figures.points, figures.ratio, figures.count, figures.price, figures.money,
-    figures.moment, figures.timeframe, figures.tone,
+    figures.moment, figures.timeframe, figures.tone, places_told,
 )  # fmt: skip
 
 

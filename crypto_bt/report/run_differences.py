@@ -29,6 +29,7 @@ _INPUTS: Final[Mapping[str, str]] = {
     "walk_forward": "settings",
     "execution": "settings",
     "trials": "settings",
+    "trials_doubt": "settings",
     "seed": "settings",
     "initial_capital": "settings",
 }

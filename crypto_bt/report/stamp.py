@@ -29,7 +29,8 @@ class Run:
     verdict: GateVerdict | None
     luck: Mapping[str, float | None]
     lookahead: str | None
-    survivorship: Mapping[str, float | None] | None
+    survivorship: Mapping[str, Any] | None
+    reconciled: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class Stamp:
     ``cutoff`` is the moment after which nothing was known, ISO 8601. ``costs`` are by the names of
     :class:`crypto_bt.backtest.rules.Costs`. ``mark_price_source`` counts the settlements by where their mark
     price came from, ``order_rules_unknown`` the rules of the exchange that no snapshot has, by symbol.
-    ``walk_forward``, ``execution`` and ``trials`` are None in nights of schema version 1.
+    ``walk_forward``, ``execution`` and ``trials`` are None in nights of schema version 1. ``trials_doubt``:
+    what is wrong with the number of trials, "" for nothing.
     """
 
     night: str
@@ -61,6 +63,7 @@ class Stamp:
     walk_forward: WalkForwardPlan | None
     execution: str | None
     trials: int | None
+    trials_doubt: str
     seed: int | None
     libraries: Mapping[str, str]
 
@@ -132,6 +135,7 @@ def read_stamp(stamp: Mapping[str, Any]) -> Stamp:
             walk_forward=_known(WalkForwardPlan, plan) if plan else None,
             execution=stamp.get("execution"),
             trials=stamp.get("trials"),
+            trials_doubt=stamp.get("trials_doubt") or "",
             seed=stamp.get("seed"),
             libraries=dict(stamp.get("libraries", {})),
         )
@@ -167,6 +171,7 @@ def _run(entry: Mapping[str, Any]) -> Run:
         luck=dict(entry.get("overfitting") or {}),
         lookahead=entry.get("lookahead"),
         survivorship=entry.get("survivorship"),
+        reconciled=dict(entry.get("reconciled") or {}),
     )
 
 

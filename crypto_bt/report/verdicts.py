@@ -23,6 +23,8 @@ _GATES: Final[dict[str, tuple[str, str, Callable[[object], str]]]] = {
     "win_rate": ("win rate", "at least", _plain_percent),
     "profit_factor": ("profit factor", "at least", ratio),
     "consecutive_losses": ("losses in a row", "at most", count),
+    "trades": ("closed trades", "at least", count),
+    "days": ("days", "at least", count),
 }
 
 

@@ -1,19 +1,11 @@
-"""What the checks of a night decide: verdicts, look-ahead, warm-up, and the night before."""
+"""What the checks of a night decide from its stamp: verdicts, look-ahead, warm-up."""
 
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import polars as pl
 import pytest
 
-from crypto_bt.backtest.drift import Change
-from crypto_bt.backtest.night_verdicts import NightTables, drift, gates, no_lookahead, warm_up
-from crypto_bt.backtest.tables import TRADES_SCHEMA
-from crypto_bt.core.schemas import UTC_MS
+from crypto_bt.backtest.night_verdicts import gates, no_lookahead, trial_ledger, warm_up
 from crypto_bt.core.verdict import Severity
-
-NIGHT = datetime(2026, 3, 10, tzinfo=UTC)
 
 
 def stamp(decision: str = "watch", **changes: Any) -> dict[str, Any]:
@@ -42,6 +34,18 @@ def test_gates_name_a_verdict_that_could_not_be_computed() -> None:
     verdict = gates(stamp("not computed"), [])
     assert (verdict.passed, verdict.severity) == (False, Severity.WARN)
     assert verdict.what == "1 of 1 verdicts could not be computed: ema_cross (not computed: because)."
+
+
+def test_gates_have_nothing_against_a_history_that_has_always_been_too_short() -> None:
+    night = stamp("not computed")
+    night["strategies"][0]["out_of_sample"] = False
+    verdict = gates(night, [night])
+    assert verdict.passed
+    assert "too short" in verdict.what
+    assert not gates(night, [stamp("watch")]).passed, "it was long enough before"
+    leaking = stamp("not computed")
+    leaking["strategies"][0] |= {"out_of_sample": False, "lookahead": "ema_cross looks ahead."}
+    assert not gates(leaking, []).passed
 
 
 @pytest.mark.parametrize(
@@ -84,85 +88,10 @@ def test_warm_up_forgives_ties_and_names_memory(unsettled: int, passed: bool) ->
     assert passed or verdict.what == "ema_cross needs 200 bars."
 
 
-def tables(**changes: Any) -> NightTables:
-    times = [NIGHT - timedelta(days=5) + timedelta(hours=4 * bar) for bar in range(30)]
-    targets = pl.DataFrame(
-        {
-            "strategy": "ema_cross",
-            "symbol": "AAAUSDT",
-            "open_time": pl.Series(times, dtype=UTC_MS),
-            "target": [1.0 if bar % 7 else -1.0 for bar in range(30)],
-        }
+def test_trial_ledger_that_lost_trials_is_a_warning() -> None:
+    assert trial_ledger(stamp(trials=1_100)).what == "1,100 trials are counted, and none is lost."
+    verdict = trial_ledger(
+        stamp(trials=1_100, trials_doubt="The trial ledger is damaged: it holds 0 trials.")
     )
-    schema = {"strategy": pl.String, **TRADES_SCHEMA}
-    trade = {
-        "strategy": "ema_cross", "symbol": "AAAUSDT", "side": 1, "entry_time": times[3],
-        "exit_time": times[6],
-        "entry_price": 10.0, "exit_price": 11.0, "quantity": 2.0, "gross_pnl": 2.0, "commission": 0.1,
-        "slippage": 0.0, "funding": 0.0, "net_pnl": 1.9, "net_return": 0.1, "exit_reason": "signal",
-    }  # fmt: skip
-    days = [NIGHT - timedelta(days=150 - day) for day in range(150)]
-    curve = [1.0 + 0.001 * ((day * 7) % 11 - 5) for day in range(150)]
-    equity = pl.DataFrame(
-        {"strategy": "ema_cross", "time": pl.Series(days, dtype=UTC_MS), "equity": curve, "drawdown": 0.0}
-    )
-    return replace(NightTables(stamp(), pl.DataFrame([trade], schema=schema), targets, equity), **changes)
-
-
-def later(night: NightTables, **changes: Any) -> NightTables:
-    return replace(night, stamp=stamp(cutoff="2026-03-11T23:30:00+00:00"), **changes)
-
-
-def test_drift_two_nights_alike_say_how_much_was_compared() -> None:
-    verdict = drift(later(tables()), tables(), ())
-    assert verdict.passed
-    assert verdict.what == "31 targets and trades of the night before came out the same."
-
-
-def test_drift_names_the_first_target_that_changed_without_a_cause() -> None:
-    changed = tables().targets.with_columns(
-        target=pl.when(pl.int_range(pl.len()) == 9).then(0.5).otherwise("target")
-    )
-    verdict = drift(later(tables(), targets=changed), tables(), ())
-    assert (verdict.passed, verdict.severity) == (False, Severity.ERROR)
-    assert "ema_cross" in verdict.what
-    assert "AAAUSDT" in verdict.what
-    assert "2026-03-06 12:00" in verdict.what
-
-
-def test_drift_that_changed_data_explains_is_counted_and_passes() -> None:
-    changed = tables().trades.with_columns(exit_price=pl.lit(11.5))
-    cause = Change(date(2026, 3, 5), "AAAUSDT", "candles_1h")
-    verdict = drift(later(tables(), trades=changed), tables(), [cause])
-    assert verdict.passed
-    assert verdict.what.endswith("came out the same, 1 changed with their data.")
-    assert not drift(later(tables(), trades=changed), tables(), ()).passed
-
-
-@pytest.mark.parametrize(
-    ("changes", "why"),
-    [
-        ({"code_version": "two"}, "the code, costs or capital are others"),
-        ({"costs": {"taker_bps": 4.0}}, "the code, costs or capital are others"),
-        ({"symbols": ["AAAUSDT", "BBBUSDT"]}, "the symbols, and so each one's capital, differ"),
-    ],
-)
-def test_drift_of_nights_that_cannot_be_compared_says_why(changes: dict[str, Any], why: str) -> None:
-    verdict = drift(replace(tables(), stamp=stamp(**changes)), tables(), ())
-    assert verdict.passed
-    assert why in verdict.what
-
-
-def test_drift_without_an_earlier_night_passes() -> None:
-    assert drift(tables(), None, ()).what == "There is no earlier night to compare with."
-
-
-def test_drift_a_collapse_of_the_last_month_is_a_warning() -> None:
-    equity = tables().equity.with_columns(
-        equity=pl.when(pl.int_range(pl.len()) >= 119)
-        .then(pl.col("equity") * (0.97 ** (pl.int_range(pl.len()) - 118)))
-        .otherwise("equity")
-    )
-    verdict = drift(later(tables(), equity=equity), tables(), ())
     assert (verdict.passed, verdict.severity) == (False, Severity.WARN)
-    assert verdict.what.startswith("Performance drifted: ema_cross")
+    assert verdict.what.startswith("The trial ledger is damaged: it holds 0 trials.")

@@ -3,11 +3,12 @@
 import random
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crypto_bt.backtest.nightly.survivorship import members, most_liquid_by_day
+from crypto_bt.backtest.nightly.survivorship import Places, empty_places, members, most_liquid_by_day
 from crypto_bt.core.schemas import UNIVERSE_SCHEMA
 from crypto_bt.core.universe_history import most_liquid
 
@@ -58,3 +59,24 @@ def test_members_do_not_know_of_what_comes_later() -> None:
     cut = known.filter(pl.col("available_at") <= at(FIRST + 6))
     days = (FIRST, FIRST + 6)
     assert (members(known, SYMBOLS, days, 2) == members(cut, SYMBOLS, days, 2)).all()
+
+
+def test_a_place_of_a_symbol_without_candles_is_counted_as_empty() -> None:
+    """LUNAUSDT was the most liquid until it was delisted; the night has no candles of it."""
+    rows = [
+        dict.fromkeys(UNIVERSE_SCHEMA)
+        | {
+            "symbol": symbol, "day": at(FIRST + day), "available_at": at(FIRST + day), "status": "TRADING",
+            "tradable": symbol != "LUNAUSDT" or day < 6, "quote_volume_30d": volume,
+        }
+        for day in range(10)
+        for symbol, volume in (("LUNAUSDT", 9.0), ("AAAUSDT", 2.0), ("BBBUSDT", 1.0))
+    ]  # fmt: skip
+    known = pl.DataFrame(rows, schema=UNIVERSE_SCHEMA)
+    days = np.arange(FIRST, FIRST + 10)
+    chosen = most_liquid_by_day(known, 2, (FIRST, FIRST + 9))
+    followed = ("AAAUSDT", "BBBUSDT")
+    assert empty_places(chosen, followed, days, 2) == Places(0.6, 0.6, ("LUNAUSDT",))
+    assert empty_places(chosen, followed, days[6:], 2) == Places(0.0, 0.0, ())
+    of_three = most_liquid_by_day(known, 3, (FIRST, FIRST + 9))
+    assert empty_places(of_three, followed, days, 3) == Places(1.0, 0.6, ("LUNAUSDT",))

@@ -15,6 +15,7 @@ from crypto_bt.backtest.trials import (
     parameters_hash,
     read_ledger,
     trials_counted,
+    trials_in_doubt,
     trials_of,
 )
 from crypto_bt.core.errors import BacktestError
@@ -45,6 +46,37 @@ def test_the_same_parameters_on_another_night_are_one_trial_and_in_another_strat
     assert ledger.count("ema_cross") == 3
     assert ledger.count("rsi") == 1
     assert ledger.count(until=_FIRST) == 2
+
+
+def test_the_same_parameters_of_other_code_are_another_trial() -> None:
+    tried = [{"fast": 1}, {"fast": 2}]
+    unknown, one, two = (trials_of(_FIRST, "mine", tried, content) for content in ("", "a" * 64, "b" * 64))
+    later = trials_of(_SECOND, "mine", tried, "b" * 64)
+    ledger = read_ledger(addition(b"", [unknown, one, two, later]))
+    assert ledger.damaged == 0
+    assert [record.content for record in ledger.records] == ["", "a" * 16, "b" * 16, "b" * 16]
+    assert ledger.count("mine") == 4
+    assert TrialLedger((unknown, one)).count() == 2, (
+        "what was tried by a version not known is the first known"
+    )
+    assert TrialLedger((unknown,)).count() == 2
+
+
+def test_a_ledger_that_has_lost_trials_says_so_and_counts_no_fewer() -> None:
+    whole = TrialLedger().with_trials([_night(_FIRST, "mine", 1, 2, 3), _night(_SECOND, "mine", 4)])
+    assert trials_in_doubt(whole, _SECOND, {_FIRST: 3}) == (4, "")
+    assert trials_in_doubt(whole, _FIRST, {_SECOND: 9}) == (3, ""), "later nights do not count"
+    lost = TrialLedger().with_trials([_night(_SECOND, "mine", 4)])
+    count, doubt = trials_in_doubt(lost, _SECOND, {_FIRST: 3})
+    assert count == 3
+    assert doubt == (
+        "The trial ledger is damaged: it holds 1 trials, and the night of 2026-11-20 counted 3, which count."
+    )
+    torn = read_ledger(b"#" + addition(b"", [_night(_FIRST, "mine", 1)]))
+    assert trials_in_doubt(torn, _FIRST, {}) == (
+        1,
+        "The trial ledger is damaged: 1 of its lines cannot be read.",
+    )
 
 
 def test_a_hash_counts_every_value_and_neither_order_nor_the_way_a_number_is_written() -> None:

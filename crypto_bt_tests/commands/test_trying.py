@@ -11,8 +11,11 @@ from typer.testing import CliRunner
 
 from benchmarks.bench_night import START, market
 from crypto_bt.cli import app
+from crypto_bt.commands.homes import open_home
 from crypto_bt.core.errors import CryptoBtError
 from crypto_bt.core.universe import UNIVERSE
+from crypto_bt.defs import trial_ledger
+from crypto_bt.defs.resources import Desk
 from crypto_bt.runtime.home import Home
 from crypto_bt.settings import render_example
 from crypto_bt.store import SnapshotStore
@@ -60,6 +63,17 @@ def test_sweep_enters_what_it_tried_into_the_trial_ledger_once(home: Path) -> No
     first = told(home, "sweep", "ema_cross")["overfitting"]["trials"]
     assert told(home, "sweep", "ema_cross")["overfitting"]["trials"] == first
     assert told(home, "sweep", "rsi_reversion")["overfitting"]["trials"] == first + 100
+
+
+def test_trial_ledger_lost_between_nights_is_known_by_what_earlier_nights_counted(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk.open(open_home(home))
+    earlier = [(NOW.date() - timedelta(days=1), {"trials": 1_234})]
+    monkeypatch.setattr(trial_ledger, "stamps_before", lambda desk, night: earlier)
+    tried = trial_ledger.record_trials(desk, NOW.date(), {"ema_cross": {}}, NOW)
+    assert tried.count == 1_234
+    assert "the night of 2023-07-19 counted 1,234" in tried.doubt
 
 
 def test_sweep_of_fewer_symbols_and_days_sees_only_those(home: Path, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from crypto_bt.backtest.gates import OutOfSample, WindowLosses, judge
+from crypto_bt.backtest.gates import OutOfSample, judge
+from crypto_bt.backtest.losing_runs import WindowLosses
 from crypto_bt.backtest.nightly.outcome import SETS_SCHEMA, WINDOWS_SCHEMA, verdict_entry
 
 UTC_MS = pl.Datetime("ms", "UTC")
@@ -114,6 +115,7 @@ def entry(
         win_rate=None if sharpe is None else 0.7,
         profit_factor=None if sharpe is None else 2.0,
         losses=() if sharpe is None else (WindowLosses(*losses),),
+        days=90,
     )
     luck: dict[str, float | None] = {**dict.fromkeys(LUCK, 0.25), "sharpe_low": -0.5, "sharpe_high": 2.5}
     plain: dict[str, Any] = {
@@ -128,6 +130,7 @@ def entry(
         "overfitting": {**(luck if sharpe is not None else dict.fromkeys(LUCK)), "trials": 1_000},
         "lookahead": None,
         "survivorship": None,
+        "reconciled": {"trades": 40.0, "carried": 0.0, "account": 40.0},
     }
     return plain | changes
 

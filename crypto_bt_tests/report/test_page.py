@@ -206,6 +206,30 @@ def test_comparison_with_the_universe_known_then_is_shown_where_it_is_known() ->
     assert "universe known then" not in text_of(page())
 
 
+@pytest.mark.parametrize(
+    ("empty", "lacking", "symbols", "said"),
+    [
+        (0.0, 0.0, [], "Every one of the 30 places was filled on every day."),
+        (2.5, 0.0, [], "2.5 of the 30 places a day were empty and waited in cash: the home knows of no more"),
+        (
+            2.5,
+            1.25,
+            ["LUNAUSDT", "<b>"],
+            "1.2 of them for want of candles in this night (delisted or not followed: LUNAUSDT, <b>)",
+        ),
+    ],
+)
+def test_empty_places_of_the_universe_known_then_are_told(
+    empty: float, lacking: float, symbols: list[str], said: str
+) -> None:
+    measured = {
+        "symbols_known_then": 30, "net_return": 0.1, "net_return_known_then": 0.04, "difference": 0.06,
+        "sharpe": 1.0, "sharpe_known_then": None,
+        "empty_places": empty, "without_candles": lacking, "lacking": symbols,
+    }  # fmt: skip
+    assert said in text_of(page("trend", entry("trend", survivorship=measured)))
+
+
 def test_signals_are_grouped_by_side_with_the_share_of_what_is_not_whole() -> None:
     held = sections.held_signals(nights.signals("trend", A1=1.0, B2=0.35, C3=-0.5, D4=0.0, E5=-1.0))
     assert held == {"trend": [("long", "A1, B2 35 %"), ("short", "C3 50 %, E5"), ("flat", "D4")]}

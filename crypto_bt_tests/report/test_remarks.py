@@ -111,6 +111,17 @@ def test_remarks_tell_of_a_strategy_that_looks_ahead() -> None:
     assert leak in told(entry("trend", lookahead=leak))
 
 
+def test_remarks_tell_of_trials_that_were_lost() -> None:
+    assert "The trial ledger is damaged." in told(entry("trend"), trials_doubt="The trial ledger is damaged.")
+
+
+def test_remarks_add_up_listed_trades_and_net_return_where_they_differ() -> None:
+    differing = {"trades": -2707.0, "carried": 1421.0, "account": -1286.0}
+    text = told(entry("trend", reconciled=differing), entry("other"))
+    assert "in quote: trend \u22122,707.00 + 1,421.00 = \u22121,286.00. The account shown" in text
+    assert "listed trades" not in told(entry("trend"))
+
+
 def test_survivorship_is_told_where_it_cannot_be_measured() -> None:
     assert "nothing is known of the universe of those days" in told()
     measured = {

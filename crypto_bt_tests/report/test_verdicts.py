@@ -59,8 +59,11 @@ def test_gates_hold_each_value_against_its_limit() -> None:
         ("win rate", "at least 45 %"),
         ("profit factor", "at least 1.5"),
         ("losses in a row", "at most 5"),
+        ("closed trades", "at least 20"),
+        ("days", "at least 60"),
     ]
-    assert all("default" in source for _, _, source in table.columns)
+    assert all("default" in source for _, _, source in table.columns[:5])
+    assert all("this project's choice" in source for _, _, source in table.columns[5:])
     [(run, cells)] = table.rows
     assert [(cell.text, cell.passed, cell.retires) for cell in cells] == [
         ("−0.50", False, True),
@@ -68,6 +71,8 @@ def test_gates_hold_each_value_against_its_limit() -> None:
         ("70.0 %", True, False),
         ("2.00", True, False),
         ("7", False, False),
+        ("50", True, False),
+        ("90", True, False),
     ]
     assert run.verdict is not None
     assert run.verdict.expected_losses is not None

@@ -19,6 +19,7 @@ from crypto_bt.backtest.nightly.outcome import (
     equity_rows,
     market_rows,
     metrics_rows,
+    reconciled,
     sets_rows,
     verdict_entry,
     verdict_of,
@@ -168,10 +169,13 @@ def _write_down(
             tables[table].append(frame.select(pl.lit(name).alias("strategy"), pl.all()))
         entry["out_of_sample"] = own.walk is not None
         entry["in_charge"] = trials[name].sets[own.current].described
+        entry["reconciled"] = reconciled(own, recorded[name].trades, spec.initial_capital)
         if name != spec.benchmark:
-            verdict = verdict_of(own, figures.row(0, named=True), recorded[name].trades, spec)
+            luck = overfitting(swept[name].daily, own, trials=night.trials, seed=spec.seed)
+            portfolio = figures.row(0, named=True)
+            verdict = verdict_of(own, portfolio, recorded[name].trades, spec, luck, entry.get("lookahead"))
             entry["verdict"] = verdict_entry(verdict)
-            entry["overfitting"] = overfitting(swept[name].daily, own, trials=night.trials, seed=spec.seed)
+            entry["overfitting"] = luck
             say({"event": "judged", "strategy": name, "verdict": verdict.reason})
     night.tables = {name: pl.concat(frames) for name, frames in tables.items()}
     night.tables[MARKET_TABLE] = market_rows(days)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from crypto_bt.backtest.nightly.examining import examine
 from crypto_bt.backtest.nightly.market import NightMarket
-from crypto_bt.backtest.nightly.parameter_sets import parameter_sets
+from crypto_bt.backtest.nightly.parameter_sets import distinct_signals, parameter_sets
 from crypto_bt.backtest.nightly.signals import targets_of_sets
 from crypto_bt.core.errors import BacktestError
 from crypto_bt.strategies.content import content_digest
@@ -74,4 +74,4 @@ def evaluate_strategy(market: NightMarket, name: str) -> tuple[dict[str, Any], N
         "parameter_sets": len(sets),
     }
     targets = targets_of_sets(market, sets)
-    return told | examine(first, market), targets
+    return told | examine(distinct_signals(sets), market), targets

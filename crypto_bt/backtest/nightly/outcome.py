@@ -1,6 +1,7 @@
 """What a night found of one strategy: its verdict, and its rows of the night's tables."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from crypto_bt.backtest import metrics
 from crypto_bt.backtest.candle_rows import DAY_MS
-from crypto_bt.backtest.gates import GateVerdict, OutOfSample, judge, window_losses
+from crypto_bt.backtest.gates import GateVerdict, OutOfSample, judge, not_to_be_trusted
 from crypto_bt.backtest.layout import STATISTICS
+from crypto_bt.backtest.losing_runs import window_losses
 from crypto_bt.backtest.market_factor import MARKET
 from crypto_bt.backtest.nightly.judging import Chosen, window_spans
 from crypto_bt.backtest.nightly.parameter_sets import ParameterSet
@@ -19,7 +21,7 @@ from crypto_bt.backtest.nightly.recording import Recorded, accounts_of, stitched
 from crypto_bt.backtest.nightly.sweeping import Swept
 from crypto_bt.backtest.spec import NightSpec
 from crypto_bt.backtest.tables import ALL_SYMBOLS, COUNTS, EQUITY_SCHEMA, METRICS_SCHEMA, metrics_row
-from crypto_bt.backtest.trade_metrics import held_hours, traded_notional
+from crypto_bt.backtest.trade_metrics import held_hours, marked_figures, traded_notional
 from crypto_bt.core.schemas import UTC_MS
 
 #: The night's metrics: those of a simulation, but for what the kernel alone counts.
@@ -159,13 +161,52 @@ def windows_rows(chosen: Chosen, first_day: int) -> pl.DataFrame:
 
 
 def verdict_of(
-    chosen: Chosen, portfolio: dict[str, Any], trades: pl.DataFrame, spec: NightSpec
+    chosen: Chosen,
+    portfolio: Mapping[str, Any],
+    trades: pl.DataFrame,
+    spec: NightSpec,
+    luck: Mapping[str, Any],
+    leak: str | None = None,
 ) -> GateVerdict:
-    """The gates, on out-of-sample figures alone; not computed where the history is too short for one."""
-    losses = window_losses(trades, window_spans(chosen.walk)) if chosen.walk else ()
-    names = ("sharpe", "max_drawdown", "win_rate", "profit_factor")
-    figures = {name: portfolio[name] if chosen.walk else None for name in names}
-    return judge(OutOfSample(**figures, losses=losses), spec.gates)
+    """The gates, on out-of-sample figures alone; not computed where the history is too short for one, nor
+    where a ``leak`` (a sentence) says that the figures were earned with data of later days. ``luck``: by the
+    names of :func:`crypto_bt.backtest.nightly.judging.overfitting`."""
+    days = len(chosen.in_charge.days)
+    if chosen.walk is None:
+        verdict = judge(OutOfSample(None, None, None, None, (), days), spec.gates)
+    else:
+        losses = window_losses(trades, window_spans(chosen.walk))
+        marked = marked_figures(trades)
+        figures = OutOfSample(
+            portfolio["sharpe"], portfolio["max_drawdown"], marked["win_rate"], marked["profit_factor"],
+            losses, days,
+        )  # fmt: skip
+        verdict = judge(figures, spec.gates, luck_in_words(luck, days))
+    return not_to_be_trusted(verdict, leak) if leak else verdict
+
+
+def luck_in_words(luck: Mapping[str, Any], days: int) -> str:
+    """One sentence: probabilistic Sharpe ratio, minimum track record against ``days``, PBO; "" for none."""
+    found = []
+    if (chance := luck["probabilistic_sharpe"]) is not None:
+        found.append(f"the true Sharpe ratio is above 0 with {100 * chance:.1f} %")
+        needed = luck["minimum_track_record_days"]
+        found.append(
+            "no number of such days would show it with 95 %"
+            if needed is None
+            else f"to show it with 95 % takes {math.ceil(needed):,} such days, and there are {days:,}"
+        )
+    if luck["pbo"] is not None:
+        found.append(f"the choice of parameters is overfit with {100 * luck['pbo']:.0f} % (PBO)")
+    return f"Luck: {'; '.join(found)}." if found else ""
+
+
+def reconciled(chosen: Chosen, trades: pl.DataFrame, capital: float) -> dict[str, float]:
+    """In quote: the net result of the listed ``trades``, what the account shown made (net return x
+    ``capital``), and the rest between them, which is of positions outside their set's days (rule 50)."""
+    listed = float(trades["net_pnl"].sum())
+    account = (float(stitched_equity(chosen.returns)[-1]) - 1.0) * capital
+    return {"trades": listed, "carried": account - listed, "account": account}
 
 
 def verdict_entry(verdict: GateVerdict) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What the night tries of a strategy: each set of signals with each way to leave a position."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from crypto_bt.backtest.rules import Costs, Distance, Exits, Rules, Sizing
@@ -55,6 +55,12 @@ def parameter_sets(name: str, overrides: Mapping[str, object]) -> list[Parameter
         for row, strategy in enumerate(signals)
         for column, plan in enumerate(plans)
     ]
+
+
+def distinct_signals(sets: Sequence[ParameterSet]) -> list[Strategy]:
+    """The strategy of each signal set of ``sets``, in order."""
+    found = {each.signal_set: each.strategy for each in sets}
+    return [found[number] for number in sorted(found)]
 
 
 def exits_of(plan: ExitPlan, bars: int) -> Exits:

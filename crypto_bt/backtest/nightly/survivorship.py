@@ -5,6 +5,7 @@ only while it was listed and among the most liquid, by what was known at each da
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,12 +32,36 @@ def members(
 
     ``days`` are the first and the last UTC day, counted from 1970.
     """
+    return _members(most_liquid_by_day(universe, count, days), symbols, days)
+
+
+def _members(chosen: pl.DataFrame, symbols: Sequence[str], days: tuple[int, int]) -> NDArray[np.bool_]:
+    """Of ``chosen`` (symbol, day) those of ``symbols``, as (symbols, days)."""
     found = np.zeros((len(symbols), days[1] - days[0] + 1), np.bool_)
     place = {symbol: row for row, symbol in enumerate(symbols)}
-    chosen = most_liquid_by_day(universe, count, days).filter(pl.col("symbol").is_in(list(symbols)))
-    for symbol, day in chosen.iter_rows():
+    for symbol, day in chosen.filter(pl.col("symbol").is_in(list(symbols))).iter_rows():
         found[place[symbol], day - days[0]] = True
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """How many places of the universe known then stayed empty, on average of the days: ``empty`` in all, of
+    which ``without_candles`` were of ``symbols`` (the most frequent first) that the night has no candles of,
+    as a rule because they were delisted or are not followed; the rest were of nobody that is known."""
+
+    empty: float
+    without_candles: float
+    symbols: tuple[str, ...]
+
+
+def empty_places(chosen: pl.DataFrame, symbols: Sequence[str], days: NDArray[np.int64], count: int) -> Places:
+    """Of ``count`` places on each of ``days``; ``chosen`` (symbol, day) fill theirs if of ``symbols``."""
+    own = chosen.filter(pl.col("day").is_in(days.tolist()))
+    lacking = own.filter(~pl.col("symbol").is_in(list(symbols)))
+    frequent = lacking.group_by("symbol").len().sort("len", "symbol", descending=[True, False])
+    empty = count * len(days) - (own.height - lacking.height)
+    return Places(empty / len(days), lacking.height / len(days), tuple(frequent["symbol"].to_list()))
 
 
 def most_liquid_by_day(universe: pl.DataFrame, count: int, days: tuple[int, int]) -> pl.DataFrame:
@@ -67,7 +92,8 @@ class PointInTime:
         spec, self._days = market.spec, market.days
         self._market = market
         self._in_charge = in_charge
-        self._members = members(market.universe, market.traded_symbols, self._days, spec.liquidity)
+        self._chosen = most_liquid_by_day(market.universe, spec.liquidity, self._days)
+        self._members = _members(self._chosen, market.traded_symbols, self._days)
         width = self._days[1] - self._days[0] + 2
         self._daily = {name: np.zeros((len(own.sets), width)) for name, own in in_charge.items()}
 
@@ -98,8 +124,9 @@ class PointInTime:
     def compared(self, name: str, returns: NDArray[np.float64]) -> dict[str, Any] | None:
         """Figures of today's list (daily ``returns``) and of the universe known then, and the difference.
 
-        Each symbol gets an equal share of the capital among so many as the universe holds. None where the
-        home knows nothing of the universe of those days.
+        Each symbol gets an equal share of the capital among so many as the universe holds; a place without a
+        symbol that has candles waits in cash, and ``empty_places``, ``without_candles`` (both by day) and
+        ``lacking`` (symbols) say how many. None where the home knows nothing of the universe of those days.
         """
         own, spec = self._in_charge[name], self._market.spec
         if not self.known or not own.sets:
@@ -112,6 +139,7 @@ class PointInTime:
             stitched[days] = by_set[row, own.days[days] - self._days[0]]
         listed, known_then = stitched_equity(returns), stitched_equity(stitched)
         both = metrics.net_return(listed), metrics.net_return(known_then)
+        places = empty_places(self._chosen, self._market.traded_symbols, own.days, spec.liquidity)
         return {
             "symbols_known_then": spec.liquidity,
             "net_return": both[0],
@@ -119,4 +147,7 @@ class PointInTime:
             "sharpe": metrics.sharpe(listed),
             "sharpe_known_then": metrics.sharpe(known_then),
             "difference": both[0] - both[1],
+            "empty_places": places.empty,
+            "without_candles": places.without_candles,
+            "lacking": list(places.symbols),
         }
