@@ -1,0 +1,1 @@
+"""The web UI and the pages of a night, tried in a real browser."""

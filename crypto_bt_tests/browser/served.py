@@ -1,0 +1,39 @@
+"""A small demo home with one day missing, and ``crypto-bt up`` on it."""
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from crypto_bt.core.holds import CATCH_UP, Hold
+from crypto_bt.defs.execute import run_job
+from crypto_bt.defs.partitions import symbol_range_tags
+from crypto_bt.defs.resources import Desk
+from crypto_bt.runtime.home import Home
+from crypto_bt.settings import load_settings
+from crypto_bt.store.holds import place_hold
+from crypto_bt_tests.command_line import run_json
+
+DAYS = 5
+
+
+def demo_home(root: Path, symbols: int = 2, days: int = DAYS) -> dict[str, Any]:
+    """Make a demo's home; what the demo said."""
+    size = ("--symbols", str(symbols), "--days", str(days))
+    told: dict[str, Any] = run_json("demo", *size, "--home", str(root))
+    return told
+
+
+def with_a_day_missing(root: Path) -> date:
+    """Ask for history from a day before the first stored one, so that ``coverage`` fails; that day.
+
+    Catch-up would fetch it by itself, hence it is paused.
+    """
+    stored = Desk.open(load_settings(root)).store.current()
+    assert stored is not None
+    missing = min(item.first for item in stored.of("candles_1h")).date() - timedelta(days=1)
+    Home(root).prepare("", {"HISTORY_START": missing.isoformat()})
+    desk = Desk.open(load_settings(root))
+    place_hold(root, Hold(CATCH_UP, desk.clock(), "anna", "a person repairs"))
+    done = run_job("data_validation", desk, tags=symbol_range_tags(desk.settings.SYMBOLS))
+    assert [check for check in done.checks if check.name == "coverage" and not check.passed]
+    return missing
