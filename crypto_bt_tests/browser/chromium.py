@@ -17,7 +17,7 @@ WIDTH, HEIGHT = 1400, 900
 PACKAGES: Final = {"chromium": "chromium", "chromedriver": "chromium-driver"}
 INSTALL: Final = f"apt-get install -y --no-install-recommends {' '.join(PACKAGES.values())}"
 #: Set by .ci/run: why the installation did not succeed.
-FAILED: Final = "CRYPTO_BT_NO_BROWSER"
+FAILED: Final = "BROWSER_NOT_INSTALLED"
 #: Chromium asks its maker's servers about updates and the like, which no page did.
 QUIET: Final = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic",

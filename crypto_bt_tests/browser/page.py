@@ -33,7 +33,7 @@ class Page:
         self.seconds = seconds
 
     def until(self, done: Callable[[], T], what: str) -> T:
-        """What ``done`` gives as soon as it is true; AssertionError with the page's text where it never is."""
+        """What ``done`` gives as soon as it is true; AssertionError with the page's text if it never is."""
         wait = WebDriverWait(self.browser, self.seconds, 0.2, DRAWN_ANEW)
         try:
             return wait.until(lambda _: done())

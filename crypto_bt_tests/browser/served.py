@@ -13,13 +13,14 @@ from crypto_bt.settings import load_settings
 from crypto_bt.store.holds import place_hold
 from crypto_bt_tests.command_line import run_json
 
-DAYS = 5
+#: One to look at, and the benchmark that every night needs.
+STRATEGIES = "ema_cross,buy_and_hold"
 
 
-def demo_home(root: Path, symbols: int = 2, days: int = DAYS) -> dict[str, Any]:
-    """Make a demo's home; what the demo said."""
-    size = ("--symbols", str(symbols), "--days", str(days))
-    told: dict[str, Any] = run_json("demo", *size, "--home", str(root))
+def demo_home(root: Path) -> dict[str, Any]:
+    """Make a small demo's home; what the demo said."""
+    size = ("--symbols", "2", "--days", "5")
+    told: dict[str, Any] = run_json("demo", *size, "--home", str(root), STRATEGIES=STRATEGIES)
     return told
 
 
