@@ -45,10 +45,10 @@ class Page:
         return self.browser.find_element(By.TAG_NAME, "body").text
 
     def see(self, *words: str) -> str:
-        """The page's text once it holds all ``words``."""
+        """The page's text on one line, once it holds all ``words``."""
 
         def seen() -> str:
-            text = self.text()
+            text = " ".join(self.text().split())
             return text if all(word in text for word in words) else ""
 
         return self.until(seen, f"{words} to be read")

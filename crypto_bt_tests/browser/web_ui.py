@@ -50,10 +50,10 @@ class WebUI(Page):
             f"a curve of {figure}",
         )
 
-    def check(self, asset: str, name: str) -> str:
-        """The page of an asset's check; its text, once the latest result is on it."""
+    def check(self, asset: str, name: str, *words: str) -> str:
+        """The page of an asset's check: its text, once the latest result and ``words`` are on it."""
         self.open(f"/assets/{asset}?view=checks&checkDetail={name}")
-        return self.see("Latest execution", "Evaluation result")
+        return self.see("Latest execution", "Evaluation result", *words)
 
     def schedule_is_on(self, name: str) -> bool:
         """Whether a schedule's page shows it switched on."""
