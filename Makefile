@@ -12,7 +12,7 @@ PIP := -m pip --quiet --disable-pip-version-check
 FROM := $(if $(wildcard $(WHEELHOUSE)/*.whl),--no-index --find-links $(WHEELHOUSE))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup peers demo dev-demo dev test check docs bench soak staging lock wheelhouse
+.PHONY: help setup peers demo dev-demo dev test check docs screenshots bench soak staging lock wheelhouse
 
 help:  ## Show this list
 	@echo "crypto_bt: fresh market data, honest nightly backtests."
@@ -58,6 +58,9 @@ check: setup  ## Format, lint, types, import rules, definitions
 
 docs: setup  ## Write the generated parts of the documents anew
 	@$(BIN)/python -m crypto_bt_tests.documents
+
+screenshots: setup  ## Take the README's pictures anew, of a demo in a browser
+	@$(BIN)/python -m crypto_bt_tests.browser.screenshots
 
 bench: setup peers  ## Measure speed, one JSON object a line
 	@for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done

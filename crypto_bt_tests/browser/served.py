@@ -25,16 +25,28 @@ def demo_home(root: Path) -> dict[str, Any]:
 
 
 def with_a_day_missing(root: Path) -> date:
-    """Ask for history from a day before the first stored one, so that ``coverage`` fails; that day.
+    """Ask for history from a day before the first stored one, so that ``coverage`` fails; that day."""
+    missing = ask_for_a_day_more(root)
+    judge(root)
+    return missing
+
+
+def ask_for_a_day_more(root: Path) -> date:
+    """Ask for history from a day before the first stored one; that day.
 
     Catch-up would fetch it by itself, hence it is paused.
     """
-    stored = Desk.open(load_settings(root)).store.current()
+    desk = Desk.open(load_settings(root))
+    stored = desk.store.current()
     assert stored is not None
     missing = min(item.first for item in stored.of("candles_1h")).date() - timedelta(days=1)
-    Home(root).prepare("", {"HISTORY_START": missing.isoformat()})
-    desk = Desk.open(load_settings(root))
+    Home(root).prepare("", {"HISTORY_START": missing.isoformat(), "QUALITY_LOOKBACK_DAYS": "365"})
     place_hold(root, Hold(CATCH_UP, desk.clock(), "anna", "a person repairs"))
+    return missing
+
+
+def judge(root: Path) -> None:
+    """Run all checks; asserts that ``coverage`` fails, else there is nothing to look at."""
+    desk = Desk.open(load_settings(root))
     done = run_job("data_validation", desk, tags=symbol_range_tags(desk.settings.SYMBOLS))
     assert [check for check in done.checks if check.name == "coverage" and not check.passed]
-    return missing

@@ -8,10 +8,8 @@ import polars as pl
 from crypto_bt.defs.resources import Desk
 from crypto_bt.settings import load_settings
 from crypto_bt_tests.browser.conftest import Demo
-from crypto_bt_tests.browser.web_ui import WebUI
+from crypto_bt_tests.browser.web_ui import GROUPS, WebUI
 from crypto_bt_tests.service import Service
-
-GROUPS = ("candles", "market", "sentiment", "macro", "features", "backtest", "operations")
 
 
 def hours_stored(demo: Demo) -> dict[str, int]:

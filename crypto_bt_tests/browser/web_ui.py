@@ -9,6 +9,7 @@ from selenium.webdriver.common.keys import Keys
 
 from crypto_bt_tests.browser.page import Page
 
+GROUPS: Final = ("candles", "market", "sentiment", "macro", "features", "backtest", "operations")
 #: How many points of a canvas have a colour: neither transparent nor a shade of grey, as axes and words are.
 COLOURED: Final = """
 const canvas = arguments[0];
@@ -34,10 +35,11 @@ class WebUI(Page):
         self.browser.get(self.root + path)
 
     def lineage(self, *groups: str) -> None:
-        """The graph of all assets, once all ``groups`` are drawn in it."""
+        """The graph of all assets, once all ``groups`` are drawn in it with the state of their assets."""
         self.open("/asset-groups")
         for group in groups:
             self.find(f"//*[local-name()='foreignObject'][.//*[normalize-space()='{group}']]")
+        self.until(lambda: "fetching statuses" not in self.text(), "the state of all assets")
 
     def curve(self, asset: str, figure: str) -> int:
         """Plot the figures of an asset's materializations; how many coloured points ``figure``'s plot has."""
