@@ -13,6 +13,7 @@ import dagster as dg
 from crypto_bt.core.datasets import POSITIONING_DATASETS
 from crypto_bt.core.market import Timeframe
 from crypto_bt.core.night import NIGHT_TIME
+from crypto_bt.core.night_catch_up import LATE
 from crypto_bt.core.positioning import KEPT
 from crypto_bt.core.verdict import not_loaded
 from crypto_bt.defs.check_results import NIGHTLY_JOB
@@ -22,6 +23,10 @@ from crypto_bt.defs.night_watch import stopped_by_hand
 from crypto_bt.defs.partitions import day_key, range_tags, symbol_range_tags
 from crypto_bt.defs.resources import Desk
 
+#: Dagster starts the last of the ticks that were missed, whatever the hour.
+LEFT: Final = (
+    "Nothing ran at the time of the night of {night}; night_catch_up decides whether it still comes."
+)
 WHY_OFF: Final = "This home's market is a recording whose clock stands still."
 
 
@@ -165,6 +170,8 @@ def _schedule(plan: Plan, running: bool) -> dg.ScheduleDefinition:
             return dg.SkipReason(not_loaded(now).at_home(desk.settings.home_option).text)
         if plan.may_be_held and (stop := stopped_by_hand(desk.home.root)):
             return dg.SkipReason(stop.text)
+        if plan.name == NIGHTLY_JOB and desk.clock() - now >= LATE:
+            return dg.SkipReason(LEFT.format(night=day_key(now)))
         due = plan.decide(now, newest_of_all(desk, plan.watches))
         tags = symbol_range_tags(desk.settings.SYMBOLS) if plan.by_symbol else due.tags
         limit = limit_tags(desk.settings.job_limit(plan.name), tags)

@@ -1,5 +1,6 @@
 """The schedules: UTC, described, on by default, quiet on an empty home, and what they ask for."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -172,9 +173,19 @@ def test_home_that_keeps_15m_has_their_asset_and_checks(tmp_path: Path) -> None:
 
 def test_nightly_backtest_asks_for_the_night_of_its_day(desk: Desk) -> None:
     store_one_candle(desk, NOW)
-    asked = tick("nightly_backtest", desk, NOW.replace(hour=23, minute=30))
+    due = NOW.replace(hour=23, minute=30)
+    asked = tick("nightly_backtest", replace(desk, clock=lambda: due + timedelta(minutes=9)), due)
     assert isinstance(asked, dg.RunRequest)
     assert asked.partition_key == "2026-03-04"
+
+
+def test_night_whose_time_passed_while_nothing_ran_is_left_to_night_catch_up(desk: Desk) -> None:
+    """Dagster starts the last missed tick as soon as it runs again, also in the middle of the day."""
+    store_one_candle(desk, NOW)
+    due = NOW.replace(hour=23, minute=30)
+    asked = tick("nightly_backtest", replace(desk, clock=lambda: due + timedelta(minutes=10)), due)
+    assert isinstance(asked, dg.SkipReason)
+    assert "night_catch_up decides" in str(asked.skip_message)
 
 
 def test_start_hour_moves_the_schedule_and_what_it_says(tmp_path: Path) -> None:
