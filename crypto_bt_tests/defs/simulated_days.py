@@ -31,9 +31,11 @@ from dagster._daemon.sensor import execute_sensor_iteration
 from dagster._scheduler.scheduler import launch_scheduled_runs
 from dagster._serdes import ConfigurableClass
 
+from crypto_bt.core.night import cutoff_of
 from crypto_bt.defs.build import build_definitions
 from crypto_bt.defs.catching_up import look
 from crypto_bt.defs.resources import Desk
+from crypto_bt.settings_desk import CATCH_UP_FOR
 from crypto_bt_tests.defs.desk_home import DeskHome
 from crypto_bt_tests.defs.healthy_days import ticks
 
@@ -146,6 +148,22 @@ def simulate(
         return _found(home, week)
     finally:
         _CODE.pop()
+
+
+def expected(
+    begins: datetime, end: datetime, off: Sequence[tuple[datetime, datetime]]
+) -> dict[date, str | None]:
+    """How each night that is due between the two is to be computed: at its time, caught up within the default
+    window because the machine was off then, or (None) not at all, as it was off for the whole of it."""
+    found: dict[date, str | None] = {}
+    night = begins.date()
+    while (due := cutoff_of(night)) < end:
+        pause = next((till for since, till in off if since <= due < till), None)
+        closes = due + CATCH_UP_FOR
+        if due >= begins:
+            found[night] = SCHEDULED if pause is None else CAUGHT_UP if pause < closes else None
+        night += timedelta(days=1)
+    return found
 
 
 def _work(home: DeskHome, until: datetime, sensors: Collection[str] | None) -> set[date]:
