@@ -23,10 +23,6 @@ from crypto_bt.defs.night_watch import stopped_by_hand
 from crypto_bt.defs.partitions import day_key, range_tags, symbol_range_tags
 from crypto_bt.defs.resources import Desk
 
-#: Dagster starts the last of the ticks that were missed, whatever the hour.
-LEFT: Final = (
-    "Nothing ran at the time of the night of {night}; night_catch_up decides whether it still comes."
-)
 WHY_OFF: Final = "This home's market is a recording whose clock stands still."
 
 
@@ -78,7 +74,8 @@ class Plan:
     """One schedule: the job of the same name at ``cron``, deciding on up to when ``watches`` have rows.
 
     ``by_symbol``: its partitions are the symbols, and all of them are run. ``may_be_held``: by the settings,
-    ``crypto-bt pause`` or the breaker.
+    ``crypto-bt pause`` or the breaker. ``when_late``: why a tick that comes late, as the last one missed does
+    when the daemon starts, begins nothing; empty where it is as good as one in time.
     """
 
     name: str
@@ -88,6 +85,7 @@ class Plan:
     watches: tuple[str, ...] = ("candles_1h",)
     by_symbol: bool = False
     may_be_held: bool = False
+    when_late: str = ""
 
 
 PLANS: Final = (
@@ -110,6 +108,7 @@ PLANS: Final = (
         validate,
         "01:00 UTC: every check, as an early warning for the night, and the summary by symbol.",
         by_symbol=True,
+        when_late="What was missed meanwhile is fetched first, and the night checks everything again.",
     ),
     Plan(
         "sentiment_macro_update",
@@ -142,6 +141,7 @@ PLANS: Final = (
         night_of_today,
         f"{NIGHT_TIME:%H:%M} UTC: checks, backtest of every strategy, scorecard.",
         may_be_held=True,
+        when_late="The sensor night_catch_up computes it, within BACKTEST_CATCHUP_WINDOW.",
     ),
     Plan(
         "prune_history",
@@ -170,8 +170,8 @@ def _schedule(plan: Plan, running: bool) -> dg.ScheduleDefinition:
             return dg.SkipReason(not_loaded(now).at_home(desk.settings.home_option).text)
         if plan.may_be_held and (stop := stopped_by_hand(desk.home.root)):
             return dg.SkipReason(stop.text)
-        if plan.name == NIGHTLY_JOB and desk.clock() - now >= LATE:
-            return dg.SkipReason(LEFT.format(night=day_key(now)))
+        if plan.when_late and desk.clock() >= now + LATE:
+            return dg.SkipReason(f"Nothing began it at {now:%Y-%m-%d %H:%M} UTC. {plan.when_late}")
         due = plan.decide(now, newest_of_all(desk, plan.watches))
         tags = symbol_range_tags(desk.settings.SYMBOLS) if plan.by_symbol else due.tags
         limit = limit_tags(desk.settings.job_limit(plan.name), tags)

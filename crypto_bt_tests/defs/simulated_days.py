@@ -8,18 +8,21 @@ import logging
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
+from unittest.mock import patch
 
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.definitions.repository_definition.valid_definitions import SINGLETON_REPOSITORY_NAME
 from dagster._core.execution.api import execute_run
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.launcher import LaunchRunContext, RunLauncher
 from dagster._core.remote_origin import InProcessCodeLocationOrigin
+from dagster._core.scheduler.instigation import InstigatorType
 from dagster._core.test_utils import create_test_daemon_workspace_context, freeze_time
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
@@ -27,44 +30,47 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import Queued
 from dagster._daemon.sensor import execute_sensor_iteration
 from dagster._scheduler.scheduler import launch_scheduled_runs
 from dagster._serdes import ConfigurableClass
-from dagster._utils.schedules import cron_string_iterator
 
+from crypto_bt.core.night import cutoff_of
 from crypto_bt.defs.build import build_definitions
 from crypto_bt.defs.catching_up import look
 from crypto_bt.defs.resources import Desk
+from crypto_bt.settings_desk import CATCH_UP_FOR
 from crypto_bt_tests.defs.desk_home import DeskHome
+from crypto_bt_tests.defs.healthy_days import ticks
 
 LOGGER: Final = logging.getLogger("simulated_days")
 SCHEDULED, CAUGHT_UP = "scheduled", "caught up"
-#: What decides which day is fetched and which night computed; the others have tests of their own.
-SCHEDULES: Final = frozenset({"data_update", "intraday_update", "sentiment_macro_update", "nightly_backtest"})
-SENSORS: Final = frozenset({"catch_up", "night_catch_up"})
-#: From one look of the sensors to the next: after something was launched, and while all is quiet.
-SOON, QUIET = timedelta(minutes=6), timedelta(hours=3)
-#: Dagster loads code by the name of a module: this one, for the desk that is being simulated.
-_LOADED: list[dg.Definitions] = []
-#: What runs are executed by: of the desk as it is, whose clock is not this machine's.
-_EXECUTED: list[dg.Definitions] = []
+#: The sensors that start runs of the jobs which fetch, back up and compute.
+NIGHT_SENSOR: Final = "night_catch_up"
+STARTING: Final = ("catch_up", NIGHT_SENSOR, "backup_due")
+#: Loaded before the machine's first day.
+LOADED_DAYS: Final = 7
+#: A little more than the longest interval between two ticks of a sensor that starts runs.
+SENSORS_TURN: Final = timedelta(minutes=5, seconds=1)
+#: Dagster loads code by the name of a module: this one, with the code of the desk that is being simulated.
+_CODE: list["Code"] = []
+
+
+@dataclass(frozen=True)
+class Code:
+    """The definitions of a desk, built once: ``loaded`` with its schedules and sensors on, as its clock does
+    not stand still; ``run`` without a comparison of that clock with the machine's."""
+
+    loaded: dg.Definitions
+    run: dg.Definitions
+
+    @classmethod
+    def of(cls, desk: Desk) -> "Code":
+        """Of ``desk``, whose FIXED_NOW is set."""
+        moving = desk.settings.model_copy(update={"FIXED_NOW": None})
+        return cls(build_definitions(replace(desk, settings=moving)), build_definitions(desk))
 
 
 @dg.definitions
 def crypto_bt() -> dg.Definitions:
     """The definitions of the simulated desk."""
-    return _LOADED[-1]
-
-
-def _definitions(desk: Desk) -> dg.Definitions:
-    """What matters of it, every step in this process."""
-    every = build_definitions(desk)
-    return dg.Definitions(
-        assets=every.assets,
-        asset_checks=every.asset_checks,
-        jobs=every.jobs,
-        resources=every.resources,
-        executor=dg.in_process_executor,
-        schedules=[each for each in every.schedules or () if each.name in SCHEDULES],
-        sensors=[each for each in every.sensors or () if each.name in SENSORS],
-    )
+    return _CODE[-1].loaded
 
 
 class InThisProcess(RunLauncher, ConfigurableClass):
@@ -72,7 +78,7 @@ class InThisProcess(RunLauncher, ConfigurableClass):
 
     def __init__(self, inst_data: Any = None) -> None:
         self._inst_data = inst_data
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
 
     @property
     def inst_data(self) -> Any:
@@ -92,7 +98,7 @@ class InThisProcess(RunLauncher, ConfigurableClass):
     def launch_run(self, context: LaunchRunContext) -> None:
         """Execute it."""
         run = context.dagster_run
-        execute_run(InMemoryJob(_EXECUTED[-1].resolve_job_def(run.job_name)), run, self._instance)
+        execute_run(InMemoryJob(_CODE[-1].run.resolve_job_def(run.job_name)), run, self._instance)
 
     def terminate(self, run_id: str) -> bool:
         """Nothing is left to be ended."""
@@ -116,51 +122,79 @@ class Week:
         return sum(count for (day, _), count in self.computed.items() if day == night)
 
 
-def simulate(home: DeskHome, end: datetime, off: Sequence[tuple[datetime, datetime]]) -> Week:
-    """Let the machine work from the clock's time to ``end``, but for the times in ``off`` ([from, to))."""
-    # A desk whose clock stands still has its schedules off.
-    moving = home.desk.settings.model_copy(update={"FIXED_NOW": None})
+def simulate(
+    home: DeskHome,
+    end: datetime,
+    off: Sequence[tuple[datetime, datetime]],
+    sensors: Collection[str] | None = None,
+) -> Week:
+    """Load the last days, and let the machine work from the clock's time to ``end``, but for the times in
+    ``off`` ([from, to)).
+
+    ``sensors``: those that are on; None is all.
+    """
+    with freeze_time(home.clock.now):
+        home.update(days=LOADED_DAYS)
     week = Week()
-    _LOADED.append(_definitions(replace(home.desk, settings=moving)))
-    _EXECUTED.append(_definitions(home.desk))
+    _CODE.append(Code.of(home.desk))
     try:
         while home.clock.now < end:
             pause = next((till for since, till in off if since <= home.clock.now < till), None)
             if pause is not None:
-                home.clock.now = pause
+                home.clock.now = min(pause, end)
                 continue
             until = min([end, *(since for since, _ in off if since > home.clock.now)])
-            _work(home, until, week)
-        _find(home, week)
-        return week
+            week.missed |= _work(home, until, sensors)
+        return _found(home, week)
     finally:
-        _LOADED.pop()
-        _EXECUTED.pop()
+        _CODE.pop()
 
 
-def _work(home: DeskHome, until: datetime, week: Week) -> None:
-    """From one start of the daemons to their end."""
+def expected(
+    begins: datetime, end: datetime, off: Sequence[tuple[datetime, datetime]]
+) -> dict[date, str | None]:
+    """How each night that is due between the two is to be computed: at its time, caught up within the default
+    window because the machine was off then, or (None) not at all, as it was off for the whole of it."""
+    found: dict[date, str | None] = {}
+    night = begins.date()
+    while (due := cutoff_of(night)) < end:
+        pause = next((till for since, till in off if since <= due < till), None)
+        closes = due + CATCH_UP_FOR
+        if due >= begins:
+            found[night] = SCHEDULED if pause is None else CAUGHT_UP if pause < closes else None
+        night += timedelta(days=1)
+    return found
+
+
+def _work(home: DeskHome, until: datetime, sensors: Collection[str] | None) -> set[date]:
+    """From one start of the daemons to their end; the nights that were said to be missed."""
+    missed: set[date] = set()
     daemon = QueuedRunCoordinatorDaemon(interval_seconds=1)
     with _instance(home.desk) as instance, _workspace(instance) as workspace:
+        if sensors is not None:
+            _switch_off_but(sensors, instance, workspace)
         times: dict[str, Any] = {}
-        known = instance.get_runs_count()
+        busy = True
         while home.clock.now < until:
+            before = instance.get_runs_count()
             with freeze_time(home.clock.now):
                 list(launch_scheduled_runs(workspace, LOGGER, home.clock.now, times))
                 list(execute_sensor_iteration(workspace, LOGGER, None, None))
                 list(daemon.run_iteration(workspace, fixed_iteration_time=home.clock.now.timestamp()))
-            week.missed |= _told_missed(instance)
-            before, known = known, instance.get_runs_count()
-            home.clock.now = min(
-                _next_tick(home.clock.now), home.clock.now + (QUIET if known == before else SOON)
-            )
+            missed |= _said_to_be_missed(instance)
+            began, busy = busy, instance.get_runs_count() > before
+            # While something happens the sensors get their turns; else nothing will until a schedule's time.
+            soon = home.clock.now + SENSORS_TURN
+            due = ticks(home.clock.now + timedelta(seconds=1), home.clock.now + timedelta(hours=3))[0][0]
+            home.clock.now = min(until, due, soon if began or busy else due)
+    return missed
 
 
-def _next_tick(now: datetime) -> datetime:
-    """When the next schedule is due."""
-    crons = [str(each.cron_schedule) for each in _LOADED[-1].schedules or ()]  # type: ignore[union-attr]
-    after = now.timestamp() + 1.0
-    return min(next(cron_string_iterator(after, cron, "UTC")) for cron in crons).astimezone(UTC)
+def _switch_off_but(kept: Collection[str], instance: dg.DagsterInstance, workspace: Any) -> None:
+    [location] = workspace.create_request_context().code_locations
+    for sensor in location.get_repository(SINGLETON_REPOSITORY_NAME).get_sensors():
+        if sensor.name not in kept:
+            instance.stop_sensor(sensor.get_remote_origin_id(), sensor.selector_id, sensor)
 
 
 @contextmanager
@@ -172,9 +206,12 @@ def _instance(desk: Desk) -> Iterator[dg.DagsterInstance]:
             "class": "NoOpComputeLogManager",
         },
     }
-    with dg.DagsterInstance.from_ref(
-        InstanceRef.from_dir(str(desk.home.dagster), overrides=overrides)
-    ) as instance:
+    ref = InstanceRef.from_dir(str(desk.home.dagster), overrides=overrides)
+    # Each tick of a schedule or sensor opens the instance anew: for all of them it is this one.
+    with (
+        dg.DagsterInstance.from_ref(ref) as instance,
+        patch.object(dg.DagsterInstance, "from_ref", lambda ref: nullcontext(instance)),
+    ):
         yield instance
 
 
@@ -189,19 +226,17 @@ def _workspace(instance: dg.DagsterInstance) -> Iterator[Any]:
             yield workspace
 
 
-def _told_missed(instance: dg.DagsterInstance) -> set[date]:
-    """The night of which the last tick of night_catch_up said that it was missed; Dagster forgets such ticks
-    after a day."""
-    for state in instance.all_instigator_state():
-        if state.instigator_name == "night_catch_up":
-            for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1):
-                told = re.match(r"The night of (\S+) was missed", tick.skip_reason or "")
-                return {date.fromisoformat(told[1])} if told else set()
+def _said_to_be_missed(instance: dg.DagsterInstance) -> set[date]:
+    """The night of which the sensor's newest tick said so; Dagster keeps such ticks for two days only."""
+    for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
+        if state.instigator_name == NIGHT_SENSOR:
+            ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
+            told = [re.match(r"The night of (\S+) was missed", tick.skip_reason or "") for tick in ticks]
+            return {date.fromisoformat(each[1]) for each in told if each}
     return set()
 
 
-def _find(home: DeskHome, week: Week) -> None:
-    """Runs, and what is still lacking."""
+def _found(home: DeskHome, week: Week) -> Week:
     with _instance(home.desk) as instance:
         for record in instance.get_run_records(ascending=True):
             run = record.dagster_run
@@ -214,3 +249,4 @@ def _find(home: DeskHome, week: Week) -> None:
     current = home.desk.store.current()
     if current is not None:
         week.lacking = [str(each) for each in look(home.desk, current.id, home.clock.now, None).ranges]
+    return week

@@ -47,12 +47,16 @@ def store_one_candle(desk: Desk, opened: datetime, dataset: str = "candles_1h") 
     desk.store.publish({dataset: candle_frame([opened])}, source="test", published_by="test", now=NOW)
 
 
-def tick(name: str, desk: Desk, now: datetime = NOW) -> dg.RunRequest | dg.SkipReason:
-    """What schedule ``name`` asks for at ``now``."""
+def tick(
+    name: str, desk: Desk, now: datetime = NOW, late: timedelta = timedelta(minutes=9)
+) -> dg.RunRequest | dg.SkipReason:
+    """What schedule ``name`` asks for when its tick of ``now`` comes so ``late``."""
     [schedule] = [s for s in schedules.build_schedules(running=True) if s.name == name]
     with open_instance(desk.home) as instance:
         context = dg.build_schedule_context(
-            instance=instance, scheduled_execution_time=now, resources={"desk": desk}
+            instance=instance,
+            scheduled_execution_time=now,
+            resources={"desk": replace(desk, clock=lambda: now + late)},
         )
         asked = schedule(context)
     assert isinstance(asked, dg.RunRequest | dg.SkipReason)
@@ -173,19 +177,34 @@ def test_home_that_keeps_15m_has_their_asset_and_checks(tmp_path: Path) -> None:
 
 def test_nightly_backtest_asks_for_the_night_of_its_day(desk: Desk) -> None:
     store_one_candle(desk, NOW)
-    due = NOW.replace(hour=23, minute=30)
-    asked = tick("nightly_backtest", replace(desk, clock=lambda: due + timedelta(minutes=9)), due)
+    asked = tick("nightly_backtest", desk, NOW.replace(hour=23, minute=30))
     assert isinstance(asked, dg.RunRequest)
     assert asked.partition_key == "2026-03-04"
 
 
-def test_night_whose_time_passed_while_nothing_ran_is_left_to_night_catch_up(desk: Desk) -> None:
-    """Dagster starts the last missed tick as soon as it runs again, also in the middle of the day."""
+@pytest.mark.parametrize("late", [timedelta(minutes=10), timedelta(hours=6, minutes=40)])
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("nightly_backtest", "The sensor night_catch_up computes it, within BACKTEST_CATCHUP_WINDOW."),
+        (
+            "data_validation",
+            "What was missed meanwhile is fetched first, and the night checks everything again.",
+        ),
+    ],
+)
+def test_tick_that_comes_late_begins_no_check_and_no_night(
+    desk: Desk, name: str, why: str, late: timedelta
+) -> None:
     store_one_candle(desk, NOW)
-    due = NOW.replace(hour=23, minute=30)
-    asked = tick("nightly_backtest", replace(desk, clock=lambda: due + timedelta(minutes=10)), due)
+    asked = tick(name, desk, NOW, late)
     assert isinstance(asked, dg.SkipReason)
-    assert "night_catch_up decides" in str(asked.skip_message)
+    assert asked.skip_message == f"Nothing began it at 2026-03-04 02:05 UTC. {why}"
+
+
+def test_update_whose_tick_comes_late_is_asked_for(desk: Desk) -> None:
+    store_one_candle(desk, NOW - timedelta(days=1))
+    assert isinstance(tick("data_update", desk, NOW, timedelta(hours=6)), dg.RunRequest)
 
 
 def test_start_hour_moves_the_schedule_and_what_it_says(tmp_path: Path) -> None:
