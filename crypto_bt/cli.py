@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 it could not be done (the sentence says why); 2 the comman
 
 import signal
 import sys
+from collections.abc import Callable
 from typing import Annotated, Final
 
 import typer
@@ -42,7 +43,10 @@ from crypto_bt.commands import (
 from crypto_bt.core.errors import CryptoBtError
 
 INTERRUPTED: Final = 130
-EPILOG: Final = "Start with: crypto-bt demo, then crypto-bt dev --home data/demo"
+EPILOG: Final = (
+    "Start with: crypto-bt demo, then crypto-bt dev --home data/demo. "
+    "Exit codes: 0 done, 1 could not be done, 2 written wrongly, 3 done but not well, 130 stopped by Ctrl-C."
+)
 
 app = typer.Typer(
     name="crypto-bt",
@@ -65,35 +69,49 @@ def options(
         raise typer.Exit
 
 
-app.command()(homes.init)
-app.command()(demo.demo)
-app.command()(dev.dev)
-app.command()(up.up)
-app.command()(simulate.simulate)
-app.command()(backtest.backtest)
-app.command()(compare.compare)
-app.command("compare-live")(compare_live.compare_live)
-app.command()(report.report)
-app.command()(holding.pause)
-app.command()(holding.resume)
-app.command()(status.status)
-app.command()(slo.slo)
-app.command()(logs.logs)
-app.command("sql")(sql.sql)
-app.command()(restore.restore)
-app.command()(restore.rollback)
-app.command()(doctor.doctor)
-app.command()(preflight.preflight)
-app.command()(upgrade.upgrade)
-app.add_typer(backups.app, name="backup")
-app.command()(deadman.deadman)
-app.add_typer(alerts.app, name="alerts")
-app.add_typer(data.app, name="data")
-app.add_typer(universe.app, name="universe")
-app.command("sweep")(sweep.sweep)
-app.command("walk-forward")(sweep.walk_forward)
-app.command("portfolio")(portfolio.portfolio)
-app.add_typer(strategy.app, name="strategy")
+#: The commands by what somebody wants to do, in the order in which --help shows them.
+_PANELS: Final[dict[str, dict[str, Callable[..., None] | typer.Typer]]] = {
+    "Begin": {
+        "demo": demo.demo,
+        "dev": dev.dev,
+        "init": homes.init,
+        "up": up.up,
+        "preflight": preflight.preflight,
+    },
+    "Every day": {
+        "status": status.status,
+        "slo": slo.slo,
+        "logs": logs.logs,
+        "report": report.report,
+        "pause": holding.pause,
+        "resume": holding.resume,
+        "alerts": alerts.app,
+        "deadman": deadman.deadman,
+    },
+    "Backtests": {
+        "backtest": backtest.backtest,
+        "sweep": sweep.sweep,
+        "walk-forward": sweep.walk_forward,
+        "portfolio": portfolio.portfolio,
+        "compare": compare.compare,
+        "compare-live": compare_live.compare_live,
+        "strategy": strategy.app,
+    },
+    "Data": {"data": data.app, "universe": universe.app, "sql": sql.sql, "simulate": simulate.simulate},
+    "When something is wrong": {
+        "doctor": doctor.doctor,
+        "backup": backups.app,
+        "restore": restore.restore,
+        "rollback": restore.rollback,
+        "upgrade": upgrade.upgrade,
+    },
+}
+for panel, commands in _PANELS.items():
+    for name, command in commands.items():
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name, rich_help_panel=panel)
+        else:
+            app.command(name, rich_help_panel=panel)(command)
 
 
 def main() -> None:

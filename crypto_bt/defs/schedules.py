@@ -13,6 +13,7 @@ import dagster as dg
 from crypto_bt.core.datasets import POSITIONING_DATASETS
 from crypto_bt.core.market import Timeframe
 from crypto_bt.core.night import NIGHT_TIME
+from crypto_bt.core.night_catch_up import LATE
 from crypto_bt.core.positioning import KEPT
 from crypto_bt.core.verdict import not_loaded
 from crypto_bt.defs.check_results import NIGHTLY_JOB
@@ -73,7 +74,8 @@ class Plan:
     """One schedule: the job of the same name at ``cron``, deciding on up to when ``watches`` have rows.
 
     ``by_symbol``: its partitions are the symbols, and all of them are run. ``may_be_held``: by the settings,
-    ``crypto-bt pause`` or the breaker.
+    ``crypto-bt pause`` or the breaker. ``when_late``: why a tick that comes late, as the last one missed does
+    when the daemon starts, begins nothing; empty where it is as good as one in time.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Plan:
     watches: tuple[str, ...] = ("candles_1h",)
     by_symbol: bool = False
     may_be_held: bool = False
+    when_late: str = ""
 
 
 PLANS: Final = (
@@ -105,6 +108,7 @@ PLANS: Final = (
         validate,
         "01:00 UTC: every check, as an early warning for the night, and the summary by symbol.",
         by_symbol=True,
+        when_late="What was missed meanwhile is fetched first, and the night checks everything again.",
     ),
     Plan(
         "sentiment_macro_update",
@@ -137,6 +141,7 @@ PLANS: Final = (
         night_of_today,
         f"{NIGHT_TIME:%H:%M} UTC: checks, backtest of every strategy, scorecard.",
         may_be_held=True,
+        when_late="The sensor night_catch_up computes it, within BACKTEST_CATCHUP_WINDOW.",
     ),
     Plan(
         "prune_history",
@@ -165,6 +170,8 @@ def _schedule(plan: Plan, running: bool) -> dg.ScheduleDefinition:
             return dg.SkipReason(not_loaded(now).at_home(desk.settings.home_option).text)
         if plan.may_be_held and (stop := stopped_by_hand(desk.home.root)):
             return dg.SkipReason(stop.text)
+        if plan.when_late and desk.clock() >= now + LATE:
+            return dg.SkipReason(f"Nothing began it at {now:%Y-%m-%d %H:%M} UTC. {plan.when_late}")
         due = plan.decide(now, newest_of_all(desk, plan.watches))
         tags = symbol_range_tags(desk.settings.SYMBOLS) if plan.by_symbol else due.tags
         limit = limit_tags(desk.settings.job_limit(plan.name), tags)

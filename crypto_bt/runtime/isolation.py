@@ -156,7 +156,10 @@ def _weigh_session(process: str, nice: int) -> str:
             if attempt == _AUTOGROUP_TRIES - 1:
                 raise
             time.sleep(0.05 + random.random() * 0.1)
-    return group.read_text().split()[-1]
+    told = group.read_text().split()
+    if not told:  # As of a session that is as old as the system.
+        raise OSError("the session has no weight of its own")
+    return told[-1]
 
 
 def _first_to_be_killed() -> str:

@@ -22,8 +22,6 @@ from crypto_bt_tests.defs.desk_home import DeskHome, desk_home
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 NIGHT = datetime(2026, 3, 10, 23, 30, tzinfo=UTC)
-#: What fails on these few days: nothing can be chosen on some of them and tested on others.
-TOO_SHORT_TO_JUDGE = [("nightly_backtest", "gates")]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +46,7 @@ def test_night_reads_the_snapshot_that_its_checks_judged(home: DeskHome) -> None
     assert outcome.success, outcome.why
     assert len(outcome.checks) == len(candle_checks(STANDARD_TIMEFRAMES)) + len(NIGHT_CHECKS)
     failed = [(check.asset, check.name) for check in outcome.checks if not check.passed]
-    assert failed == TOO_SHORT_TO_JUDGE
+    assert failed == []
     result = home.desk.results.night(NIGHT.date())
     assert result is not None
     assert result.stamp["cutoff"].startswith("2026-03-10T23:30")
@@ -90,7 +88,7 @@ def test_night_on_data_that_turned_stale_is_blocked_and_says_why(home: DeskHome)
     validation = run_job("data_validation", home.desk, tags=home.all_symbols())
     assert validation.success
     failed = [(check.asset, check.name) for check in validation.checks if not check.passed]
-    assert failed == TOO_SHORT_TO_JUDGE
+    assert failed == []
 
     home.clock.now = datetime(2026, 3, 11, 23, 30, tzinfo=UTC)
     blocked = home.night("2026-03-11")

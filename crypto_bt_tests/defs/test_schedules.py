@@ -1,5 +1,6 @@
 """The schedules: UTC, described, on by default, quiet on an empty home, and what they ask for."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -46,12 +47,16 @@ def store_one_candle(desk: Desk, opened: datetime, dataset: str = "candles_1h") 
     desk.store.publish({dataset: candle_frame([opened])}, source="test", published_by="test", now=NOW)
 
 
-def tick(name: str, desk: Desk, now: datetime = NOW) -> dg.RunRequest | dg.SkipReason:
-    """What schedule ``name`` asks for at ``now``."""
+def tick(
+    name: str, desk: Desk, now: datetime = NOW, late: timedelta = timedelta(minutes=9)
+) -> dg.RunRequest | dg.SkipReason:
+    """What schedule ``name`` asks for when its tick of ``now`` comes so ``late``."""
     [schedule] = [s for s in schedules.build_schedules(running=True) if s.name == name]
     with open_instance(desk.home) as instance:
         context = dg.build_schedule_context(
-            instance=instance, scheduled_execution_time=now, resources={"desk": desk}
+            instance=instance,
+            scheduled_execution_time=now,
+            resources={"desk": replace(desk, clock=lambda: now + late)},
         )
         asked = schedule(context)
     assert isinstance(asked, dg.RunRequest | dg.SkipReason)
@@ -175,6 +180,31 @@ def test_nightly_backtest_asks_for_the_night_of_its_day(desk: Desk) -> None:
     asked = tick("nightly_backtest", desk, NOW.replace(hour=23, minute=30))
     assert isinstance(asked, dg.RunRequest)
     assert asked.partition_key == "2026-03-04"
+
+
+@pytest.mark.parametrize("late", [timedelta(minutes=10), timedelta(hours=6, minutes=40)])
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("nightly_backtest", "The sensor night_catch_up computes it, within BACKTEST_CATCHUP_WINDOW."),
+        (
+            "data_validation",
+            "What was missed meanwhile is fetched first, and the night checks everything again.",
+        ),
+    ],
+)
+def test_tick_that_comes_late_begins_no_check_and_no_night(
+    desk: Desk, name: str, why: str, late: timedelta
+) -> None:
+    store_one_candle(desk, NOW)
+    asked = tick(name, desk, NOW, late)
+    assert isinstance(asked, dg.SkipReason)
+    assert asked.skip_message == f"Nothing began it at 2026-03-04 02:05 UTC. {why}"
+
+
+def test_update_whose_tick_comes_late_is_asked_for(desk: Desk) -> None:
+    store_one_candle(desk, NOW - timedelta(days=1))
+    assert isinstance(tick("data_update", desk, NOW, timedelta(hours=6)), dg.RunRequest)
 
 
 def test_start_hour_moves_the_schedule_and_what_it_says(tmp_path: Path) -> None:

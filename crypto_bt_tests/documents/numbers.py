@@ -17,6 +17,7 @@ TRIED: Final = {
     "reference": "random markets, the kernel against a second simulator written from the rules alone",
     "shared_budget": "two updates, a backfill and a catch-up at once, beside a trader",
     "size": "386 days of 60 symbols, 48 h of snapshots, six local backups, on disk",
+    "week": "weeks of schedules and sensors on a turned clock, the machine off four times in each",
 }
 
 

@@ -15,10 +15,11 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="sessions have a weig
 
 
 def autogroup(pid: int) -> str:
+    """The weight of a process's session; empty where the session is as old as the system."""
     told = Path(f"/proc/{pid}/autogroup")
     if not told.exists():
         pytest.skip("this kernel has no autogroups")
-    return told.read_text().split()[-1]
+    return "".join(told.read_text().split()[-1:])
 
 
 @linux
@@ -38,6 +39,22 @@ def test_who_shares_a_session_leaves_its_weight_alone() -> None:
         give_way(process.pid)
         assert os.getpriority(os.PRIO_PROCESS, process.pid) >= MODEST
         assert autogroup(process.pid) == before
+        process.kill()
+
+
+@linux
+def test_session_without_a_weight_is_told_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = Path.read_text
+    monkeypatch.setattr(Path, "write_text", lambda self, text: len(text))
+    monkeypatch.setattr(Path, "read_text", lambda self: "" if self.name == "autogroup" else read(self))
+    with monkeypatch.context() as patched:
+        for name in ("_nice", "_idle_scheduler", "_idle_io", "_first_to_be_killed"):
+            patched.setattr(isolation, name, lambda: "left alone")
+        told = isolation.lower_priority()
+    assert told["autogroup"] == "not here: the session has no weight of its own"
+    with subprocess.Popen([sys.executable, "-c", FOREVER], start_new_session=True) as process:
+        give_way(process.pid)
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) >= MODEST
         process.kill()
 
 
